@@ -1,0 +1,1 @@
+"""A backend runtime of supervised actors that runs Motia's Steps."""

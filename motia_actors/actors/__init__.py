@@ -1,0 +1,1 @@
+"""Actors with bounded mailboxes under supervisors, built on pykka."""

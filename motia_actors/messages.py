@@ -1,0 +1,158 @@
+"""What travels between actors, processes and the disk: frozen structs, and the request."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+StepKind = Literal["api", "event", "cron"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something emitted, before it is known who hears of it.
+
+    `id` is unique for ever and made by the emitter; `data` is JSON; `flows` are the emitter's;
+    `group_id` is Motia's messageGroupId: deliveries of one group to a FIFO step keep order.
+    """
+
+    id: str
+    topic: str
+    data: bytes
+    trace_id: str
+    flows: tuple[str, ...] = ()
+    group_id: str | None = None
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """One step an event goes to, with what the queue must know of it when the event is put.
+
+    `step` is the step's id, `delay_s` the seconds before the first delivery, `is_fifo` whether
+    the event's group keeps its order there.
+    """
+
+    step: str
+    delay_s: float = 0.0
+    is_fifo: bool = False
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An event leased to one step for one run.
+
+    `attempt` counts from 1. `put_s` is when the event was put (seconds since 1970). `token` is
+    the store's own handle of the lease: pass it back unread.
+    """
+
+    event: Event
+    step: str
+    attempt: int
+    put_s: float
+    token: bytes
+
+    @property
+    def id(self) -> str:
+        """Stable over all attempts, and different for each step the event went to."""
+        return f"{self.event.id}:{self.step}"
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that was given up: what it was, how often it ran, and what it died of."""
+
+    event: Event
+    step: str
+    attempts: int
+    error: str
+    put_s: float
+    died_s: float
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of a stream, as it is pushed to subscribers.
+
+    `seq` is unique in the store and grows with every change. `type` is what happened to the
+    item, or `event` for what `send` sent (then `item_id` may be None and nothing was stored).
+    `data` is JSON: the item as stored, or `{"type": …, "data": …}` of a `send`.
+    """
+
+    seq: int
+    at_s: float
+    stream: str
+    group: str
+    item_id: str | None
+    type: Literal["create", "update", "delete", "event"]
+    data: bytes
+
+
+class Wake(msgspec.Struct, frozen=True, kw_only=True):
+    """What a commit made interesting: steps that have something due, streams that changed.
+
+    A hint and no more: whoever misses one finds the same in the store a little later.
+    """
+
+    steps: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+
+
+class Request(dict[str, Any]):
+    """What an api handler gets: a dict whose keys are attributes too.
+
+    Keys: `body, query, params, headers, method, path` and Motia's names for them, `queryParams,
+    pathParams, rawBody`. Header names are lower case. Middleware and handler share one request
+    and may add keys.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(
+                f"request has no {name!r}; it has {', '.join(sorted(self))}"
+            ) from None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a step's handler.
+
+    `input` is a Request for api, the event's decoded data for event, None for cron.
+    `delivery` is set where the call came out of the queue.
+    """
+
+    kind: StepKind
+    trace_id: str
+    flows: tuple[str, ...]
+    input: Any = None
+    delivery: Delivery | None = None
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """The handler came back with value."""
+
+    value: Any
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """The handler raised, or ran past its limit.
+
+    `kind` is the exception's class name, `stack` its traceback without frames of ours.
+    `is_timeout`: it ran past its time limit. `is_final`: a retry cannot mend it.
+    """
+
+    kind: str
+    message: str
+    stack: str = ""
+    is_timeout: bool = False
+    is_final: bool = False
+
+
+Outcome = Returned | Failed

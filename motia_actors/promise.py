@@ -1,0 +1,109 @@
+"""A value that another thread will deliver, once.
+
+Lighter than `concurrent.futures.Future` (no condition variable, no states to cancel) and made
+of native locks, so that it works between greenlets' threads and actors' threads alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar, cast
+
+from motia_actors.errors import TimeLimitError
+from motia_actors.threads import Lock, allocate_lock
+
+T = TypeVar("T")
+
+_guard = allocate_lock()  # Held for a few instructions, so one for all promises will do.
+
+
+class Promise(Generic[T]):
+    """Set once with a value or an error; later settings are ignored and answer False."""
+
+    __slots__ = ("_callbacks", "_error", "_is_done", "_value", "_waiters")
+
+    def __init__(self) -> None:
+        self._is_done = False
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self._waiters: list[Lock] | None = None
+        self._callbacks: list[Callable[[Promise[T]], None]] | None = None
+
+    @classmethod
+    def of(cls, value: T) -> Promise[T]:
+        """A promise already kept."""
+        promise = cls()
+        promise._is_done, promise._value = True, value
+        return promise
+
+    @classmethod
+    def broken(cls, error: BaseException) -> Promise[T]:
+        """A promise that already failed."""
+        promise = cls()
+        promise._is_done, promise._error = True, error
+        return promise
+
+    @property
+    def is_done(self) -> bool:
+        """It was set."""
+        return self._is_done
+
+    @property
+    def error(self) -> BaseException | None:
+        """What it failed with, so far."""
+        return self._error
+
+    def set(self, value: T) -> bool:
+        """Deliver value; False where something was delivered before."""
+        return self._settle(value, None)
+
+    def set_error(self, error: BaseException) -> bool:
+        """Deliver an error; False where something was delivered before."""
+        return self._settle(None, error)
+
+    def result(self, timeout_s: float | None = None) -> T:
+        """Wait for the value; raise its error, or TimeLimitError after timeout_s."""
+        if not self._is_done:
+            self._wait(timeout_s)
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
+
+    def on_done(self, callback: Callable[[Promise[T]], None]) -> None:
+        """Call callback once it is set: on the setting thread, or at once where it is set."""
+        with _guard:
+            if not self._is_done:
+                if self._callbacks is None:
+                    self._callbacks = []
+                self._callbacks.append(callback)
+                return
+        callback(self)
+
+    def _wait(self, timeout_s: float | None) -> None:
+        waiter = allocate_lock()
+        waiter.acquire()
+        with _guard:
+            if self._is_done:
+                return
+            if self._waiters is None:
+                self._waiters = []
+            self._waiters.append(waiter)
+        # Set may come between the timeout and the raise: what counts is whether it came.
+        if not waiter.acquire(timeout=-1 if timeout_s is None else max(0.0, timeout_s)):
+            if not self._is_done:
+                raise TimeLimitError("(answer)", limit_s=timeout_s or 0.0)
+
+    def _settle(self, value: T | None, error: BaseException | None) -> bool:
+        with _guard:
+            if self._is_done:
+                return False
+            self._value, self._error, self._is_done = value, error, True
+            waiters, callbacks = self._waiters, self._callbacks
+            self._waiters = self._callbacks = None
+        if waiters is not None:
+            for waiter in waiters:
+                waiter.release()
+        if callbacks is not None:
+            for callback in callbacks:
+                callback(self)
+        return True

@@ -1,0 +1,139 @@
+"""What a step is, after its config was read and checked: one struct for all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+Kind = Literal["api", "event", "cron", "noop"]
+Overflow = Literal["reject", "block", "drop_oldest", "drop_newest"]
+
+
+class Emit(msgspec.Struct, frozen=True, kw_only=True):
+    """A topic that a step may emit; label and conditional are for drawing."""
+
+    topic: str
+    label: str | None = None
+    is_conditional: bool = False
+
+
+class MailboxPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How many messages may wait for the step, and what happens to one more."""
+
+    size_max: int = 1024
+    overflow: Overflow = "reject"
+
+
+class SupervisionPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """At most restarts_max restarts in window_s, the n-th of them after backoff_s * 2^(n-1)."""
+
+    restarts_max: int = 5
+    window_s: float = 60.0
+    backoff_s: float = 0.1
+    backoff_s_max: float = 30.0
+
+
+class Backoff(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a failed delivery waits. The default is Motia's: 2 s each time."""
+
+    type: Literal["fixed", "linear", "exponential"] = "fixed"
+    delay_s: float = 2.0
+    delay_s_max: float = 900.0
+    jitter: float = 0.0
+
+
+class QueuePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How the step's deliveries are handed out: 1 + retries_max runs, then a dead letter."""
+
+    is_fifo: bool = False
+    retries_max: int = 3
+    visibility_s: float = 900.0
+    delay_s: float = 0.0
+    backoff: Backoff = Backoff()
+
+
+class CronPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens to slots that meet a running handler, or that nobody was up for.
+
+    `misfire`: `skip` forgets slots that passed while no process ran, as Motia does; `once` runs
+    the last of them if it is younger than grace_s.
+    """
+
+    timezone: str | None = None
+    overlap: Literal["skip", "allow"] = "skip"
+    misfire: Literal["skip", "once"] = "skip"
+    grace_s: float = 3600.0
+
+
+class Infrastructure(msgspec.Struct, frozen=True, kw_only=True):
+    """How a step runs. timeout_s None: the default of its kind."""
+
+    timeout_s: float | None = None
+    concurrency: int | None = None
+    isolation: Literal["thread", "process"] = "thread"
+    mailbox: MailboxPolicy = MailboxPolicy()
+    supervision: SupervisionPolicy = SupervisionPolicy()
+    queue: QueuePolicy = QueuePolicy()
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a project.
+
+    `id` is the path of its file relative to the project, with forward slashes: a step is known
+    by its file, since real projects give several steps one name. Schemas are JSON Schema, None
+    where there is none. `has_handler` is False for most noop steps.
+    """
+
+    id: str
+    kind: Kind
+    name: str
+    description: str | None = None
+    flows: tuple[str, ...] = ()
+    emits: tuple[Emit, ...] = ()
+    virtual_emits: tuple[Emit, ...] = ()
+    virtual_subscribes: tuple[str, ...] = ()
+    infrastructure: Infrastructure = Infrastructure()
+    has_handler: bool = True
+    # api
+    method: str = ""
+    path: str = ""
+    body_schema: Mapping[str, Any] | None = None
+    response_schema: Mapping[str, Mapping[str, Any]] = {}
+    query_params: tuple[tuple[str, str], ...] = ()
+    # event
+    subscribes: tuple[str, ...] = ()
+    input_schema: Mapping[str, Any] | None = None
+    # cron
+    cron: str = ""
+    cron_policy: CronPolicy = CronPolicy()
+
+    def may_emit(self, topic: str) -> bool:
+        """The topic is declared, or nothing is: an empty `emits` allows every topic."""
+        return not self.emits or any(emit.topic == topic for emit in self.emits)
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream of a project; `can_access` is whether its file exports such a function."""
+
+    id: str
+    name: str
+    schema: Mapping[str, Any] | None = None
+    has_can_access: bool = False
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong with a project, said so that its author can mend it.
+
+    `file` is relative to the project, `field` dotted (empty: the file as a whole), `reason`
+    says what is wrong and `way_out` what to write instead. `error` keeps the step from
+    running, `warning` does not.
+    """
+
+    severity: Literal["error", "warning"]
+    file: str
+    field: str
+    reason: str
+    way_out: str
+    line: int | None = None

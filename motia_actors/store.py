@@ -1,0 +1,340 @@
+"""CONTRACT: what a store keeps, and how it is read and written.
+
+Writes are data. Whatever changes the store is one of the structs below, and `Store.commit`
+takes any number of them: all are kept or none, and once its promise is kept they are on disk.
+So a handler's ack can travel with its state, its emits and its streams, an asyncio handler can
+wait without blocking its loop, and writes of many threads share one commit.
+
+Reads are methods. They see every commit whose promise was kept before they began, never a
+part of one, and return at once, on the caller's thread.
+
+    store.write(StateSet(group="g", key="k", value=b"1"))           # waits; any thread
+    promise = store.commit([Ack(delivery=d), EventPut(event=e, targets=targets)])
+
+Keys (group, key, stream, item id, topic, step, trace) are text of any length and content,
+the empty text included. Values are JSON bytes up to `value_bytes_max`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, Literal, Protocol, TypeVar
+
+import msgspec
+
+from motia_actors.messages import Change, DeadLetter, Delivery, Event, Target, Wake
+from motia_actors.promise import Promise
+
+T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Write(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One change; T is what it answers."""
+
+
+# State: values by group and key.
+
+
+class StateSet(Write[None]):
+    """Store value under (group, key), whatever was there."""
+
+    group: str
+    key: str
+    value: bytes
+
+
+class StateDelete(Write[bytes | None]):
+    """Remove (group, key); answers the value it had, or None."""
+
+    group: str
+    key: str
+
+
+class StateClear(Write[int]):
+    """Remove every key of exactly this group; answers how many."""
+
+    group: str
+
+
+# Streams: items by stream, group and id, with a log of changes.
+
+
+class StreamSet(Write[Literal["create", "update"]]):
+    """Store an item whole and log the change; answers which of the two it was."""
+
+    stream: str
+    group: str
+    item_id: str
+    data: bytes
+
+
+class StreamDelete(Write[bytes | None]):
+    """Remove an item; answers what it was, or None. Logs a change only where there was one."""
+
+    stream: str
+    group: str
+    item_id: str
+
+
+class StreamSend(Write[None]):
+    """Log a change of type `event` that stores no item: for those who listen now."""
+
+    stream: str
+    group: str
+    item_id: str | None
+    data: bytes
+
+
+# Events: a queue for each step.
+
+
+class EventPut(Write[None]):
+    """Queue the event for every target. With no targets nothing is kept.
+
+    A target with is_fifo and an event with a group_id: the delivery is not leased before every
+    earlier one of that (step, group) was acked or buried.
+    """
+
+    event: Event
+    targets: tuple[Target, ...]
+
+
+class Lease(Write[list[Delivery]]):
+    """Take up to count_max due deliveries of a step, oldest due first; each counts an attempt.
+
+    One not acked, retried, buried or released within visibility_s is given out again.
+    """
+
+    step: str
+    count_max: int
+    visibility_s: float
+
+
+class Ack(Write[None]):
+    """The delivery is done. Fails the commit with LeaseLostError where the lease is not ours."""
+
+    delivery: Delivery
+
+
+class Retry(Write[None]):
+    """Give the delivery out again in delay_s; its group, if FIFO, waits for it."""
+
+    delivery: Delivery
+    delay_s: float
+
+
+class Release(Write[None]):
+    """Give the delivery back unrun, due at once: the attempt does not count."""
+
+    delivery: Delivery
+
+
+class Extend(Write[Delivery]):
+    """Hold the delivery for visibility_s more from now; answers it with its new token."""
+
+    delivery: Delivery
+    visibility_s: float
+
+
+class Bury(Write[None]):
+    """Give the delivery up and keep it as a dead letter; its group, if FIFO, goes on."""
+
+    delivery: Delivery
+    error: str
+
+
+class CronFire(Write[Literal["fired", "taken", "busy"]]):
+    """Claim the slot of a cron step and queue its run, both or neither.
+
+    `taken`: this slot or a later one was claimed before. `busy`: allow_overlap is False and a
+    delivery of the step is still queued, leased or waiting for a retry; the slot counts as
+    claimed.
+    """
+
+    step: str
+    slot_s: float
+    event: Event
+    allow_overlap: bool
+
+
+class JournalAppend(Write[None]):
+    """Append a record to the journal of a kind (`log`, `trace`), dropping the oldest past
+    its limit.
+    """
+
+    kind: str
+    record: bytes
+
+
+# Reads.
+
+
+class StateItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored value with its place."""
+
+    group: str
+    key: str
+    value: bytes
+
+
+class State(Protocol):
+    """Reads of the state."""
+
+    def get(self, group: str, key: str) -> bytes | None:
+        """The value, or None where there is none."""
+        ...
+
+    def group(self, group: str) -> list[StateItem]:
+        """All values of exactly this group, in the order of their keys' UTF-8 bytes."""
+        ...
+
+    def items(self, *, count_max: int) -> list[StateItem]:
+        """Up to count_max values of all groups, sorted by group and key."""
+        ...
+
+
+class Streams(Protocol):
+    """Reads of the streams."""
+
+    def get(self, stream: str, group: str, item_id: str) -> bytes | None:
+        """The item, or None where there is none."""
+        ...
+
+    def group(self, stream: str, group: str) -> list[bytes]:
+        """All items of the group, in the order in which they were created."""
+        ...
+
+    def groups(self, stream: str, *, count_max: int) -> list[str]:
+        """Names of up to count_max groups that hold an item, sorted."""
+        ...
+
+    def changes(self, *, after_seq: int, count_max: int) -> list[Change]:
+        """Changes of all streams with seq > after_seq, in order. Old ones are dropped in time."""
+        ...
+
+    def last_seq(self) -> int:
+        """The seq of the newest change, 0 before the first."""
+        ...
+
+
+class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
+    """How many deliveries of a step there are: due or waiting, leased, and dead.
+
+    `waiting` counts everything not leased and not dead: due now, delayed, due for a retry or
+    behind another one of its FIFO group.
+    """
+
+    waiting: int
+    leased: int
+    dead: int
+
+
+class EventQueue(Protocol):
+    """Reads of the queues."""
+
+    def next_due_s(self, step: str) -> float | None:
+        """When the next delivery of the step is due, a running lease's end included; None where
+        there is none at all. The past where something is due now.
+        """
+        ...
+
+    def depth(self, step: str) -> QueueDepth:
+        """How full the step's queue is."""
+        ...
+
+    def steps(self) -> list[str]:
+        """Ids of all steps that have a delivery or a dead letter, sorted."""
+        ...
+
+    def dead(self, step: str, *, count_max: int) -> list[DeadLetter]:
+        """The step's dead letters, oldest first."""
+        ...
+
+    def last_slot_s(self, step: str) -> float | None:
+        """The last slot of a cron step that was claimed, or None."""
+        ...
+
+    def free_dead_owners(self) -> int:
+        """Make due what processes held that have died since; answers how many deliveries.
+
+        A write, but one that belongs to nobody's commit: it waits until it is on disk.
+        """
+        ...
+
+
+class Journal(Protocol):
+    """Reads of what was logged and traced."""
+
+    def tail(self, kind: str, *, count_max: int) -> list[bytes]:
+        """The newest records of the kind, oldest of them first."""
+        ...
+
+
+class Locks(Protocol):
+    """Locks that die with the process that holds them."""
+
+    def try_hold(self, name: str) -> bool:
+        """Take the lock, or keep it; False where another process has it. Never blocks."""
+        ...
+
+    def release(self, name: str) -> None:
+        """Let go of it; nothing happens where it is not held."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells of commits, those of other processes on the same store included."""
+
+    def listen(self, callback: Callable[[Wake], None]) -> None:
+        """Call callback after every commit that woke something. It must be quick, must not
+        raise, and is called on a thread of the store.
+        """
+        ...
+
+
+class Store(Protocol):
+    """One place where everything durable lives, for one process."""
+
+    state: State
+    streams: Streams
+    events: EventQueue
+    journal: Journal
+    locks: Locks
+    notifier: Notifier
+    value_bytes_max: int
+
+    def open(self) -> None:
+        """Make it usable in this process, after any fork."""
+        ...
+
+    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+        """Keep all writes or none; the promise answers each write's answer, in order.
+
+        Never blocks on the disk. The promise is kept once everything is durable, and fails with
+        PayloadTooLargeError, LeaseLostError, StoreFullError or StoreClosedError, in which case
+        nothing of this commit was kept and other commits are not touched.
+        """
+        ...
+
+    def write(self, write: Write[T]) -> T:
+        """Commit one write and wait for its answer. Not for event loops: it blocks."""
+        ...
+
+    def commit_waiting(self, *, wait_s: float) -> int:
+        """Do the writer's work: commit all that waits, or wait up to wait_s for something.
+
+        Called over and over by one thread, the writer actor's. Answers how many commits were
+        settled. A store that commits inside `commit` waits and answers 0.
+        """
+        ...
+
+    def statistics(self) -> dict[str, float]:
+        """Figures by name: commits, bytes used, limits. For people; names may be added."""
+        ...
+
+    def close(self) -> None:
+        """Commit what waits, then let go of files and locks. Further calls fail with
+        StoreClosedError.
+        """
+        ...

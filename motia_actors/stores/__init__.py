@@ -1,0 +1,1 @@
+"""The stores that keep the contracts of `store.py`."""

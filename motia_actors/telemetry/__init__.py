@@ -1,0 +1,1 @@
+"""What a system tells of itself: logs."""

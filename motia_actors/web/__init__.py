@@ -1,0 +1,1 @@
+"""HTTP: from request to step and back, on falcon."""
