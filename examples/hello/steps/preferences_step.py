@@ -1,0 +1,30 @@
+"""POST /preferences: the state, from set to clear."""
+
+config = {
+    "name": "Preferences",
+    "type": "api",
+    "path": "/preferences",
+    "method": "POST",
+    "emits": [],
+    "flows": ["my-flow"],
+}
+
+
+async def handler(req, context):
+    # Store data
+    await context.state.set(context.trace_id, "user-preferences", {"theme": "dark", "lang": "en"})
+
+    # Retrieve data
+    preferences = await context.state.get(context.trace_id, "user-preferences")
+
+    # Get all data in a group
+    all_user_data = await context.state.get_group(context.trace_id)
+
+    # Clear all data for this workflow
+    await context.state.clear(context.trace_id)
+
+    left = await context.state.get(context.trace_id, "user-preferences")
+    return {
+        "status": 200,
+        "body": {"preferences": preferences, "all": all_user_data, "afterClear": left},
+    }

@@ -1,0 +1,36 @@
+"""POST /room: a stream, from set to delete."""
+
+from datetime import datetime
+
+config = {
+    "name": "Room",
+    "type": "api",
+    "path": "/room",
+    "method": "POST",
+    "emits": [],
+    "flows": ["my-flow"],
+}
+
+
+async def handler(req, context):
+    # Set/update real-time data for clients
+    await context.streams.chat_messages.set(
+        "room-123",
+        "msg-456",
+        {"text": "Hello!", "userId": "123", "timestamp": datetime.now().isoformat()},
+    )
+
+    # Get a specific item
+    message = await context.streams.chat_messages.get("room-123", "msg-456")
+
+    # Get all items in a group
+    all_messages = await context.streams.chat_messages.get_group("room-123")
+
+    # Delete an item
+    await context.streams.chat_messages.delete("room-123", "msg-456")
+
+    left = await context.streams.chat_messages.get_group("room-123")
+    return {
+        "status": 200,
+        "body": {"text": message["text"], "count": len(all_messages), "afterDelete": left},
+    }
