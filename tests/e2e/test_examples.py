@@ -1,0 +1,121 @@
+"""The examples do what their READMEs say: every curl line there is asked, every answer compared."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.e2e.server import EXAMPLES, Answer, Server, copy_project, wait_until
+
+pytestmark = pytest.mark.slow
+
+EXCHANGE = re.compile(r"^\$ (curl .*)\n((?:[^$`].*\n)+)", re.MULTILINE)
+WILDCARD = "…"
+
+
+class Exchange(NamedTuple):
+    """One curl line of a README and the answer below it."""
+
+    command: str
+    expected: str
+
+    def ask(self, server: Server) -> Answer:
+        curl = argparse.ArgumentParser(exit_on_error=False)
+        curl.add_argument("-s", action="store_true")
+        curl.add_argument("-X")
+        curl.add_argument("-H", action="append", default=[])
+        curl.add_argument("-d")
+        curl.add_argument("url")
+        options = curl.parse_args(shlex.split(self.command)[1:])
+        headers = dict(header.split(": ", 1) for header in options.H)
+        body = options.d.encode() if options.d else None
+        path = options.url.removeprefix("localhost:3000")
+        with server.client() as client:
+            return client.ask(options.X or ("POST" if body else "GET"), path, body, headers=headers)
+
+    def is_met(self, server: Server) -> bool:
+        parts = [re.escape(part) for part in self.expected.strip().split(WILDCARD)]
+        return re.fullmatch(".*?".join(parts), self.ask(server).body.decode()) is not None
+
+    def meet(self, server: Server) -> None:
+        """Ask once if asking changes something; else until what was started before is done."""
+        what = f"{self.command} answers {self.expected}"
+        if "-X" in self.command or "-d" in self.command:
+            assert self.is_met(server), what
+        else:
+            wait_until(partial(self.is_met, server), what=what)
+
+
+def exchanges(readme: Path) -> list[Exchange]:
+    return [Exchange(*found) for found in EXCHANGE.findall(readme.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("name", ["hello", "orders", "chat"])
+def test_an_example_answers_as_its_readme_says(name: str, tmp_path: Path) -> None:
+    asked = exchanges(EXAMPLES / name / "README.md")
+    assert len(asked) >= 5
+
+    with Server(copy_project(EXAMPLES / name, tmp_path / name)) as server:
+        for exchange in asked:
+            exchange.meet(server)
+        server.stop_cleanly()
+
+
+def test_every_step_of_the_examples_has_its_file_named_in_the_readme() -> None:
+    for readme in EXAMPLES.glob("*/README.md"):
+        text = readme.read_text("utf-8")
+        for step in (readme.parent / "steps").glob("*.py"):
+            family = step.name.split("_")[0] + "_*_step.py"
+            assert step.name in text or family in text, f"{readme} says nothing of {step.name}"
+
+
+def test_a_message_reaches_every_listener_of_its_topic(tmp_path: Path) -> None:
+    with Server(copy_project(EXAMPLES / "hello", tmp_path / "hello")) as server:
+        sent = server.post("/messages", {"text": "to all of you"}).json
+
+        message = {**sent, "words": 4}
+        kept = {"messages": [message], "archive": [message]}
+        wait_until(lambda: server.get("/messages").json == kept, what="two listeners kept it")
+        wait_until(lambda: "Processing started" in server.log(), what="the third logged a line")
+        server.stop_cleanly()
+
+
+def texts(server: Server, room: str) -> list[str]:
+    return [item["text"] for item in server.get(f"/rooms/{room}/messages").json]
+
+
+def is_full(server: Server, room: str, count: int) -> bool:
+    return len(texts(server, room)) >= count
+
+
+def test_messages_of_a_room_keep_their_order(tmp_path: Path) -> None:
+    said = [f"message {number}" for number in range(30)]
+    with Server(copy_project(EXAMPLES / "chat", tmp_path / "chat")) as server:
+        with server.client() as client:
+            for text in said:
+                for room in ("red", "blue"):
+                    message = {"author": "Ada", "text": text}
+                    assert client.post(f"/rooms/{room}/messages", message).status == 202
+
+        for room in ("red", "blue"):
+            wait_until(partial(is_full, server, room, len(said)), what="all were said")
+            assert texts(server, room) == said
+        server.stop_cleanly()
+
+
+def test_people_who_went_quiet_leave_the_room(tmp_path: Path) -> None:
+    project = copy_project(EXAMPLES / "chat", tmp_path / "chat")
+    with Server(project, env={"CHAT_PRESENCE_S": "1"}) as server:
+        server.post("/rooms/lobby/messages", {"author": "Ada", "text": "brb"})
+        wait_until(lambda: server.get("/rooms/lobby/people").json == ["Ada"], what="Ada is there")
+
+        wait_until(lambda: server.get("/rooms/lobby/people").json == [], what="Ada has left")
+
+        assert server.post("/rooms/lobby/typing", {"author": "Ada"}).status == 204
+        server.stop_cleanly()

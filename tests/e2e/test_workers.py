@@ -1,0 +1,112 @@
+"""gunicorn's ways to run us: its kinds of worker, preload, reload and a graceful end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.server import Server, wait_until, workers, write_project
+from tests.e2e.shop import ORDER, copy_shop, place, wait_until_shipped
+
+pytestmark = pytest.mark.slow
+
+SLOW_STEP = """
+import asyncio
+
+config = {"name": "Slow", "type": "api", "path": "/slow", "method": "GET", "emits": []}
+
+
+async def handler(req, context):
+    context.logger.info("slow one began")
+    await asyncio.sleep(1.0)
+    return {"status": 200, "body": {"slept": True}}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return copy_shop(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+def test_the_shop_runs_on_each_kind_of_worker(kind: str, project: Path) -> None:
+    with Server(project, options=workers(kind, 2)) as server:
+        wait_until_shipped(server, place(server, 5))
+        server.stop_cleanly()
+
+
+def test_the_shop_runs_preloaded(project: Path) -> None:
+    with Server(project, options=(*workers("gthread", 2), "--preload")) as server:
+        wait_until_shipped(server, place(server, 5))
+        server.stop_cleanly()
+
+
+def test_start_serves_the_project_with_as_many_workers_as_asked_for(project: Path) -> None:
+    with Server(project, via="start", options=("--workers", "2")) as server:
+        wait_until_shipped(server, place(server, 5))
+        server.stop_cleanly()
+
+
+class Customer(threading.Thread):
+    """Places orders, one after the other, until told to stop; a refused one is not counted."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self.server, self.order_ids, self.is_done = server, set[str](), threading.Event()
+
+    def run(self) -> None:
+        while not self.is_done.is_set():
+            try:
+                answer = self.server.post("/orders", ORDER)
+            except (OSError, HTTPException):
+                continue
+            if answer.status == 201:
+                self.order_ids.add(answer.json["id"])
+
+
+@pytest.fixture
+def customer(project: Path) -> Iterator[Customer]:
+    with Server(project, options=workers("gthread", 2)) as server:
+        customer = Customer(server)
+        customer.start()
+        try:
+            yield customer
+        finally:
+            customer.is_done.set()
+            customer.join()
+
+
+def test_hup_swaps_the_workers_and_loses_no_acknowledged_order(customer: Customer) -> None:
+    server = customer.server
+    wait_until(lambda: len(customer.order_ids) > 10, what="the customer shops")
+    old = set(server.workers())
+
+    server.signal(signal.SIGHUP)
+    wait_until(lambda: len(new := server.workers()) == 2 and not old & set(new), what="new workers")
+    enough = len(customer.order_ids) + 10
+    wait_until(lambda: len(customer.order_ids) > enough, what="the customer shops on")
+    customer.is_done.set()
+    customer.join()
+
+    wait_until_shipped(server, customer.order_ids)
+    server.stop_cleanly()
+
+
+@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+def test_term_lets_requests_in_flight_finish(kind: str, tmp_path: Path) -> None:
+    project = write_project(tmp_path / "slow", {"steps/slow_step.py": SLOW_STEP})
+    statuses: list[int] = []
+    with Server(project, options=workers(kind, 1)) as server:
+        asking = threading.Thread(target=lambda: statuses.append(server.get("/slow").status))
+        asking.start()
+        wait_until(lambda: "slow one began" in server.log(), what="the handler runs")
+
+        server.stop_cleanly()
+
+        asking.join()
+        assert statuses == [200]
