@@ -1,0 +1,59 @@
+# Everything starts from a bare machine with Python 3.11 or newer and make:
+#
+#   make demo    make the environment and serve examples/orders on http://127.0.0.1:3000
+#   make test    make the environment and pass everything: lint, types, tests
+#
+# PYTHON chooses the interpreter, ARGS is handed on: make pytest ARGS="-k mailbox -x".
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+# Newer than what the environment was made from: then there is nothing to do.
+STAMP := $(VENV)/stamp
+EXAMPLE ?= examples/orders
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint types pytest fast format bench clean
+
+help:
+	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
+
+venv: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --no-input \
+		--constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/motia-actors start --project $(EXAMPLE) $(ARGS)
+
+test: lint types pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+pytest: $(STAMP)
+	$(BIN)/python -m pytest tests examples/orders/tests $(ARGS)
+
+fast: $(STAMP)
+	$(BIN)/python -m pytest tests -m "not slow" $(ARGS)
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)
+	@for bench in bench/bench_*.py; do $(BIN)/python $$bench $(ARGS) || exit 1; done
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis examples/*/.motia

@@ -1,0 +1,61 @@
+"""What the documents say is there is there: commands, files and tests."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.server import ROOT
+
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")]
+)
+README = (ROOT / "README.md").read_text("utf-8")
+TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+named = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def functions(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@named
+def test_every_make_command_of_a_document_is_a_target(path: Path) -> None:
+    commands = re.findall(r"^make (\w+)|`make (\w+)", path.read_text("utf-8"), re.MULTILINE)
+
+    assert {first or second for first, second in commands} <= TARGETS
+
+
+@named
+def test_every_link_of_a_document_leads_to_a_file(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text("utf-8"))
+
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@named
+def test_every_test_that_a_document_names_exists(path: Path) -> None:
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", path.read_text("utf-8")):
+        assert name in functions(ROOT / file), f"{file}::{name}"
+
+
+def test_the_first_screen_of_the_readme_has_a_step_and_two_commands() -> None:
+    screen = "\n".join(README.splitlines()[:32])
+
+    assert "async def handler" in screen
+    assert re.findall(r"^make (\w+)", screen, re.MULTILINE) == ["demo", "test"]
+
+
+def test_the_first_example_has_a_step_of_every_kind_that_runs() -> None:
+    triggers = {
+        kind
+        for step in (ROOT / "examples" / "hello" / "steps").glob("*_step.py")
+        for kind in re.findall(r'"type": "(\w+)"', step.read_text("utf-8"))
+    }
+
+    assert triggers == {"api", "event", "cron"}
