@@ -29,14 +29,14 @@ T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Write(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One change; T is what it answers."""
+class Write(msgspec.Struct, Generic[R_co], frozen=True, kw_only=True):
+    """One change; its parameter is what it answers."""
 
 
 # State: values by group and key.
 
 
-class StateSet(Write[None]):
+class StateSet(Write[None], frozen=True):
     """Store value under (group, key), whatever was there."""
 
     group: str
@@ -44,14 +44,14 @@ class StateSet(Write[None]):
     value: bytes
 
 
-class StateDelete(Write[bytes | None]):
+class StateDelete(Write[bytes | None], frozen=True):
     """Remove (group, key); answers the value it had, or None."""
 
     group: str
     key: str
 
 
-class StateClear(Write[int]):
+class StateClear(Write[int], frozen=True):
     """Remove every key of exactly this group; answers how many."""
 
     group: str
@@ -60,7 +60,7 @@ class StateClear(Write[int]):
 # Streams: items by stream, group and id, with a log of changes.
 
 
-class StreamSet(Write[Literal["create", "update"]]):
+class StreamSet(Write[Literal["create", "update"]], frozen=True):
     """Store an item whole and log the change; answers which of the two it was."""
 
     stream: str
@@ -69,7 +69,7 @@ class StreamSet(Write[Literal["create", "update"]]):
     data: bytes
 
 
-class StreamDelete(Write[bytes | None]):
+class StreamDelete(Write[bytes | None], frozen=True):
     """Remove an item; answers what it was, or None. Logs a change only where there was one."""
 
     stream: str
@@ -77,7 +77,7 @@ class StreamDelete(Write[bytes | None]):
     item_id: str
 
 
-class StreamSend(Write[None]):
+class StreamSend(Write[None], frozen=True):
     """Log a change of type `event` that stores no item: for those who listen now."""
 
     stream: str
@@ -89,7 +89,7 @@ class StreamSend(Write[None]):
 # Events: a queue for each step.
 
 
-class EventPut(Write[None]):
+class EventPut(Write[None], frozen=True):
     """Queue the event for every target. With no targets nothing is kept.
 
     A target with is_fifo and an event with a group_id: the delivery is not leased before every
@@ -100,7 +100,7 @@ class EventPut(Write[None]):
     targets: tuple[Target, ...]
 
 
-class Lease(Write[list[Delivery]]):
+class Lease(Write[list[Delivery]], frozen=True):
     """Take up to count_max due deliveries of a step, oldest due first; each counts an attempt.
 
     One not acked, retried, buried or released within visibility_s is given out again.
@@ -111,40 +111,40 @@ class Lease(Write[list[Delivery]]):
     visibility_s: float
 
 
-class Ack(Write[None]):
+class Ack(Write[None], frozen=True):
     """The delivery is done. Fails the commit with LeaseLostError where the lease is not ours."""
 
     delivery: Delivery
 
 
-class Retry(Write[None]):
+class Retry(Write[None], frozen=True):
     """Give the delivery out again in delay_s; its group, if FIFO, waits for it."""
 
     delivery: Delivery
     delay_s: float
 
 
-class Release(Write[None]):
+class Release(Write[None], frozen=True):
     """Give the delivery back unrun, due at once: the attempt does not count."""
 
     delivery: Delivery
 
 
-class Extend(Write[Delivery]):
+class Extend(Write[Delivery], frozen=True):
     """Hold the delivery for visibility_s more from now; answers it with its new token."""
 
     delivery: Delivery
     visibility_s: float
 
 
-class Bury(Write[None]):
+class Bury(Write[None], frozen=True):
     """Give the delivery up and keep it as a dead letter; its group, if FIFO, goes on."""
 
     delivery: Delivery
     error: str
 
 
-class CronFire(Write[Literal["fired", "taken", "busy"]]):
+class CronFire(Write[Literal["fired", "taken", "busy"]], frozen=True):
     """Claim the slot of a cron step and queue its run, both or neither.
 
     `taken`: this slot or a later one was claimed before. `busy`: allow_overlap is False and a
@@ -158,9 +158,10 @@ class CronFire(Write[Literal["fired", "taken", "busy"]]):
     allow_overlap: bool
 
 
-class JournalAppend(Write[None]):
-    """Append a record to the journal of a kind (`log`, `trace`), dropping the oldest past
-    its limit.
+class JournalAppend(Write[None], frozen=True):
+    """Append a record to the journal of a kind, dropping its oldest past the limit.
+
+    Kinds in use: `log`.
     """
 
     kind: str
@@ -234,8 +235,9 @@ class EventQueue(Protocol):
     """Reads of the queues."""
 
     def next_due_s(self, step: str) -> float | None:
-        """When the next delivery of the step is due, a running lease's end included; None where
-        there is none at all. The past where something is due now.
+        """When the next delivery of the step is due; the past where one is due now.
+
+        A running lease is due when it ends. None where there is no delivery at all.
         """
         ...
 
@@ -287,8 +289,9 @@ class Notifier(Protocol):
     """Tells of commits, those of other processes on the same store included."""
 
     def listen(self, callback: Callable[[Wake], None]) -> None:
-        """Call callback after every commit that woke something. It must be quick, must not
-        raise, and is called on a thread of the store.
+        """Call callback after every commit that woke something, on a thread of the store.
+
+        It must be quick and must not raise. An empty Wake means that anything may have changed.
         """
         ...
 
@@ -334,7 +337,8 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Commit what waits, then let go of files and locks. Further calls fail with
-        StoreClosedError.
+        """Commit what waits, then let go of files and locks.
+
+        Further calls fail with StoreClosedError.
         """
         ...

@@ -1,0 +1,74 @@
+"""The limits that every store keeps alike, and how much a write weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from motia_actors.errors import PayloadTooLargeError
+from motia_actors.store import (
+    CronFire,
+    EventPut,
+    JournalAppend,
+    StateSet,
+    StreamSend,
+    StreamSet,
+    Write,
+)
+
+VALUE_BYTES_MAX = 16 * 2**20
+JOURNAL_COUNT_MAX = 10_000
+CHANGES_COUNT_MAX = 10_000
+
+# A dead letter's error is kept for people to read; one that is longer is cut, not refused,
+# because a delivery that cannot be buried would come back for ever.
+ERROR_CHARS_MAX = 16_384
+
+# What a row costs beside its payload, roughly: key, header and the index rows around it.
+ROW_BYTES = 200
+
+
+def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
+    """Answer what the writes add to the store at most, in bytes; 0 for those that only settle.
+
+    Raises:
+        PayloadTooLargeError: a value is over value_bytes_max.
+    """
+    total_bytes = 0
+    for write in writes:
+        what, size_bytes, text_chars = _weigh(write)
+        if size_bytes > value_bytes_max:
+            raise PayloadTooLargeError(what, size_bytes=size_bytes, bytes_max=value_bytes_max)
+        if what:
+            total_bytes += size_bytes + 4 * text_chars + ROW_BYTES
+    return total_bytes
+
+
+def cut(error: str) -> str:
+    """Shorten an error to what a dead letter keeps."""
+    return error[:ERROR_CHARS_MAX]
+
+
+def _weigh(write: Write[object]) -> tuple[str, int, int]:
+    """Name what grows (empty where nothing does), its value's bytes, the characters around."""
+    match write:
+        case StateSet(group=group, key=key, value=value):
+            return f"state value {_short(key)}", len(value), len(group) + len(key)
+        case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
+            # Once as the item, once in the log of changes.
+            chars = len(stream) + len(group) + len(item_id) + len(data) // 4
+            return f"stream item {_short(item_id)}", len(data), chars
+        case StreamSend(stream=stream, group=group, data=data):
+            return f"event of stream {_short(stream)}", len(data), len(stream) + len(group)
+        case EventPut(event=event, targets=targets):
+            chars = ROW_BYTES * len(targets) + len(event.topic) + len(event.group_id or "")
+            return f"event of topic {_short(event.topic)}", len(event.data), chars
+        case CronFire(event=event, step=step):
+            return f"event of topic {_short(event.topic)}", len(event.data), len(step)
+        case JournalAppend(kind=kind, record=record):
+            return f"{kind} record", len(record), 0
+        case _:
+            return "", 0, 0
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -1,0 +1,321 @@
+"""A store in plain dicts: the contract in its simplest form, for tests and trials.
+
+Everything happens inside `commit`, under one lock, and dies with the object. It is written to
+be read, not to be fast: where the LMDB store keeps an index, this one looks through a dict.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from motia_actors.clock import Clock
+from motia_actors.errors import MotiaError, StoreClosedError
+from motia_actors.messages import Change, DeadLetter, Wake
+from motia_actors.promise import Promise
+from motia_actors.store import (
+    EventQueue,
+    Journal,
+    JournalAppend,
+    Locks,
+    Notifier,
+    QueueDepth,
+    State,
+    StateClear,
+    StateDelete,
+    StateItem,
+    StateSet,
+    Store,
+    StreamDelete,
+    Streams,
+    StreamSend,
+    StreamSet,
+    Write,
+)
+from motia_actors.stores import limits
+from motia_actors.stores.memory_queue import Queue
+from motia_actors.threads import Lock, Signal, allocate_lock
+
+T = TypeVar("T")
+
+
+class MemoryStore(Store):
+    """Keeps everything in this object: two of them are two worlds."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        value_bytes_max: int = limits.VALUE_BYTES_MAX,
+        journal_count_max: int = limits.JOURNAL_COUNT_MAX,
+        changes_count_max: int = limits.CHANGES_COUNT_MAX,
+    ) -> None:
+        self.value_bytes_max = value_bytes_max
+        self._world = world = _World(clock, changes_count_max)
+        self._commits = 0
+        self._signal = Signal()
+        self._journal_count_max = journal_count_max
+        self._notifier = _Notifier()
+        self.state: State = _State(world)
+        self.streams: Streams = _Streams(world)
+        self.events: EventQueue = _Events(world)
+        self.journal: Journal = _Journal(world)
+        self.locks: Locks = _Locks(world)
+        self.notifier: Notifier = self._notifier
+
+    def open(self) -> None:
+        """Make it usable; what was kept before a `close` is there again."""
+        self._world.is_open = True
+
+    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+        """Keep all writes or none, before it returns."""
+        try:
+            limits.check(writes, value_bytes_max=self.value_bytes_max)
+            with self._world.reading():
+                answers, wake = self._apply(writes)
+        except MotiaError as error:
+            return Promise.broken(error)
+        if wake.steps or wake.streams:
+            self._notifier.tell(wake)
+        return Promise.of(answers)
+
+    def write(self, write: Write[T]) -> T:
+        """Commit one write; it never has to wait."""
+        answer: Any = self.commit([write]).result()[0]
+        return answer  # type: ignore[no-any-return]  # the write's own type says what it answers
+
+    def commit_waiting(self, *, wait_s: float) -> int:
+        """Wait up to wait_s, or until `close`: there is nothing to commit here."""
+        if not self._world.is_open:
+            raise StoreClosedError("the store is closed")
+        self._signal.wait(wait_s)
+        return 0
+
+    def statistics(self) -> dict[str, float]:
+        """How many commits were kept."""
+        return {"commits": self._commits, "value_bytes_max": self.value_bytes_max}
+
+    def close(self) -> None:
+        """Refuse further calls."""
+        self._world.is_open = False
+        self._signal.set()
+
+    def _apply(self, writes: Sequence[Write[object]]) -> tuple[list[object], Wake]:
+        # Only the queue can refuse a write here, so it goes first and undoes its own; what
+        # the others answer does not depend on it.
+        steps: set[str] = set()
+        streams: set[str] = set()
+        queued = self._world.queue.apply(writes, steps)
+        answers = [
+            queued[index] if index in queued else self._apply_one(write, streams)
+            for index, write in enumerate(writes)
+        ]
+        self._commits += 1
+        return answers, Wake(steps=tuple(sorted(steps)), streams=tuple(sorted(streams)))
+
+    def _apply_one(self, write: Write[object], streams: set[str]) -> object:
+        match write:
+            case StateSet(group=group, key=key, value=value):
+                self._world.state[group, key] = value
+                return None
+            case StateDelete(group=group, key=key):
+                return self._world.state.pop((group, key), None)
+            case StateClear(group=group):
+                keys = [place for place in self._world.state if place[0] == group]
+                for place in keys:
+                    del self._world.state[place]
+                return len(keys)
+            case StreamSet() | StreamDelete() | StreamSend():
+                return self._world.streams.apply(write, streams)
+            case JournalAppend(kind=kind, record=record):
+                empty: deque[bytes] = deque(maxlen=self._journal_count_max)
+                self._world.journal.setdefault(kind, empty).append(record)
+                return None
+            case _:
+                raise AssertionError(f"no such write: {type(write).__name__}")
+
+
+class _StreamTable:
+    """Items and changes of the streams."""
+
+    def __init__(self, clock: Clock, changes_count_max: int) -> None:
+        self.items: dict[tuple[str, str, str], bytes] = {}
+        self.changes: deque[Change] = deque(maxlen=changes_count_max)
+        self.seq = 0
+        self._clock = clock
+
+    def apply(
+        self, write: StreamSet | StreamDelete | StreamSend, streams: set[str]
+    ) -> bytes | str | None:
+        match write:
+            case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
+                # A dict keeps the place of a key that is only written over.
+                was = "update" if (stream, group, item_id) in self.items else "create"
+                self.items[stream, group, item_id] = data
+                self._log(write, was, data, streams)
+                return was
+            case StreamDelete(stream=stream, group=group, item_id=item_id):
+                old = self.items.pop((stream, group, item_id), None)
+                if old is not None:
+                    self._log(write, "delete", old, streams)
+                return old
+            case StreamSend(data=data):
+                self._log(write, "event", data, streams)
+                return None
+
+    def _log(
+        self,
+        write: StreamSet | StreamDelete | StreamSend,
+        kind: Any,
+        data: bytes,
+        streams: set[str],
+    ) -> None:
+        self.seq += 1
+        streams.add(write.stream)
+        self.changes.append(
+            Change(
+                seq=self.seq,
+                at_s=self._clock.now_s(),
+                stream=write.stream,
+                group=write.group,
+                item_id=write.item_id,
+                type=kind,
+                data=data,
+            )
+        )
+
+
+class _World:
+    """All that is kept, and the lock around it."""
+
+    def __init__(self, clock: Clock, changes_count_max: int) -> None:
+        self.is_open = False
+        self.state: dict[tuple[str, str], bytes] = {}
+        self.streams = _StreamTable(clock, changes_count_max)
+        self.queue = Queue(clock)
+        self.journal: dict[str, deque[bytes]] = {}
+        self._lock = allocate_lock()
+
+    def reading(self) -> Lock:
+        """Hand out the lock.
+
+        Raises:
+            StoreClosedError: the store is not open.
+        """
+        if not self.is_open:
+            raise StoreClosedError("the store is closed; call open() first")
+        return self._lock
+
+
+class _State(State):
+    def __init__(self, world: _World) -> None:
+        self._world = world
+
+    def get(self, group: str, key: str) -> bytes | None:
+        with self._world.reading():
+            return self._world.state.get((group, key))
+
+    def group(self, group: str) -> list[StateItem]:
+        return [item for item in self._all() if item.group == group]
+
+    def items(self, *, count_max: int) -> list[StateItem]:
+        return self._all()[:count_max]
+
+    def _all(self) -> list[StateItem]:
+        # Python orders text by code points, which is the order of its UTF-8 bytes.
+        with self._world.reading():
+            places = sorted(self._world.state.items())
+        return [StateItem(group=group, key=key, value=value) for (group, key), value in places]
+
+
+class _Streams(Streams):
+    def __init__(self, world: _World) -> None:
+        self._world = world
+
+    def get(self, stream: str, group: str, item_id: str) -> bytes | None:
+        with self._world.reading():
+            return self._world.streams.items.get((stream, group, item_id))
+
+    def group(self, stream: str, group: str) -> list[bytes]:
+        with self._world.reading():
+            items = self._world.streams.items.items()
+            return [data for place, data in items if place[:2] == (stream, group)]
+
+    def groups(self, stream: str, *, count_max: int) -> list[str]:
+        with self._world.reading():
+            names = {place[1] for place in self._world.streams.items if place[0] == stream}
+        return sorted(names)[:count_max]
+
+    def changes(self, *, after_seq: int, count_max: int) -> list[Change]:
+        with self._world.reading():
+            later = (c for c in self._world.streams.changes if c.seq > after_seq)
+            return list(itertools.islice(later, count_max))
+
+    def last_seq(self) -> int:
+        with self._world.reading():
+            return self._world.streams.seq
+
+
+class _Events(EventQueue):
+    def __init__(self, world: _World) -> None:
+        self._world = world
+
+    def next_due_s(self, step: str) -> float | None:
+        with self._world.reading():
+            return self._world.queue.next_due_s(step)
+
+    def depth(self, step: str) -> QueueDepth:
+        with self._world.reading():
+            return self._world.queue.depth(step)
+
+    def steps(self) -> list[str]:
+        with self._world.reading():
+            return self._world.queue.steps()
+
+    def dead(self, step: str, *, count_max: int) -> list[DeadLetter]:
+        with self._world.reading():
+            return list(itertools.islice(self._world.queue.dead(step), count_max))
+
+    def last_slot_s(self, step: str) -> float | None:
+        with self._world.reading():
+            return self._world.queue.slots.get(step)
+
+    def free_dead_owners(self) -> int:
+        with self._world.reading():
+            return 0  # Nobody else can hold anything, and what we hold dies with us.
+
+
+class _Journal(Journal):
+    def __init__(self, world: _World) -> None:
+        self._world = world
+
+    def tail(self, kind: str, *, count_max: int) -> list[bytes]:
+        with self._world.reading():
+            records = list(self._world.journal.get(kind, ()))
+        return records[max(0, len(records) - count_max) :]
+
+
+class _Locks(Locks):
+    def __init__(self, world: _World) -> None:
+        self._world = world
+
+    def try_hold(self, name: str) -> bool:  # noqa: ARG002 (the contract names it)
+        with self._world.reading():
+            return True  # Taken or kept: no other process can have it.
+
+    def release(self, name: str) -> None:
+        """Nothing to let go of."""
+
+
+class _Notifier(Notifier):
+    def __init__(self) -> None:
+        self._callbacks: tuple[Callable[[Wake], None], ...] = ()
+
+    def listen(self, callback: Callable[[Wake], None]) -> None:
+        self._callbacks += (callback,)
+
+    def tell(self, wake: Wake) -> None:
+        for callback in self._callbacks:
+            callback(wake)
