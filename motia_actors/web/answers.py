@@ -1,0 +1,99 @@
+"""The response as the rest of `web` fills it, and the shape of every error.
+
+Errors are JSON, `{"error": "…"}`, and say nothing about the inside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+import falcon
+
+from motia_actors import payload
+from motia_actors.errors import (
+    ActorError,
+    MailboxFullError,
+    MotiaError,
+    StepSuspendedError,
+    StoppingError,
+    StoreError,
+    StoreFullError,
+    TimeLimitError,
+)
+
+T = TypeVar("T")
+
+JSON = "application/json; charset=utf-8"
+INTERNAL_ERROR = "Internal server error"
+
+Offload = Callable[[Callable[[], T]], T]
+
+
+class Log(Protocol):
+    """Takes a line of the log: level is debug, info, warn or error."""
+
+    def __call__(self, level: str, message: str, /, **fields: object) -> None:
+        """Log it; must not raise."""
+        ...
+
+
+class Response(falcon.Response):
+    """Falcon's response, filled in one go instead of header by header."""
+
+    def fill(
+        self,
+        status: int,
+        headers: dict[str, str],
+        data: bytes,
+        *,
+        cookies: Sequence[str] = (),
+    ) -> None:
+        """Answer this. Header names are lower case; the dict becomes the response's own."""
+        self.status = status
+        self._headers = headers
+        self.data = data
+        if cookies:
+            self._extra_headers = [("set-cookie", cookie) for cookie in cookies]
+
+    def fill_json(self, status: int, value: object, headers: Mapping[str, str] = {}) -> None:
+        """Answer value as JSON."""
+        self.fill(status, {"content-type": JSON, **headers}, payload.encode(value))
+
+    def add_missing(self, headers: Mapping[str, str]) -> None:
+        """Set those of headers that are not set."""
+        self._headers = {**headers, **self._headers}
+
+
+class Endpoint(Protocol):
+    """Answers the requests of a route."""
+
+    def __call__(self, req: falcon.Request, resp: Response, params: dict[str, str], /) -> None:
+        """Fill resp, or raise."""
+        ...
+
+
+def fault_of(error: MotiaError) -> tuple[int, str, dict[str, str]]:
+    """The status, text and headers that tell a client of error."""
+    match error:
+        case TimeLimitError():
+            return 504, "The step did not answer in time", {}
+        case MailboxFullError() | StepSuspendedError():
+            return 503, "The step cannot take the request now", _retry(error.retry_after_s)
+        case StoppingError() | StoreFullError():
+            return 503, "The server cannot take the request now", _retry(error.retry_after_s)
+        case ActorError() | StoreError():
+            return 503, "The step could not answer", _retry(1.0)
+    return 500, INTERNAL_ERROR, {}
+
+
+def _retry(after_s: float) -> dict[str, str]:
+    # Whole seconds, as the header wants them; zero would ask for the same again at once.
+    return {"retry-after": str(max(1, math.ceil(after_s)) if math.isfinite(after_s) else 60)}
+
+
+def on_http_error(_req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
+    """Serialize what falcon or we raise as an HTTP status."""
+    resp.data = payload.encode({"error": error.description or error.title or error.status})
+    resp.content_type = JSON

@@ -1,0 +1,217 @@
+"""The HTTP front: routes requests to steps and sends what they return.
+
+A falcon application with a router of our own. `mount` swaps the routes in while requests run:
+each request finds its route in the table that was current when it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, Protocol, cast
+
+import falcon
+import msgspec
+from falcon.routing import CompiledRouter
+
+from motia_actors.errors import MotiaError, UsageError
+from motia_actors.messages import Call, Failed, Outcome, Returned
+from motia_actors.web.answers import (
+    INTERNAL_ERROR,
+    Endpoint,
+    Log,
+    Offload,
+    Response,
+    fault_of,
+    on_http_error,
+)
+from motia_actors.web.cors import Cors
+from motia_actors.web.health import Unready, health_routes
+from motia_actors.web.limits import Limits
+from motia_actors.web.replies import add_etag, encode_reply
+from motia_actors.web.requests import read_request
+from motia_actors.web.router import Router
+from motia_actors.web.routes import Route, Table, problem_of
+
+_PROBLEMS_MAX = 100
+
+
+class Asker(Protocol):
+    """Hands a call to a step's actor."""
+
+    def ask(self, step_id: str, call: Call) -> Outcome:
+        """Block until the step answered.
+
+        Raises:
+            MotiaError: it cannot answer now, or did not in time.
+        """
+        ...
+
+
+class Validator(Protocol):
+    """A compiled schema."""
+
+    def problems(self, value: object) -> list[tuple[str, str]]:
+        """What breaks the schema: dotted path and message each."""
+        ...
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the front behaves. `cors` is `*`, `off`, or the origins that may call."""
+
+    limits: Limits = Limits()
+    validate: Literal["enforce", "warn", "off"] = "enforce"
+    cors: str | tuple[str, ...] = "*"
+
+
+class ApiRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """An api step's route; body is the validator of its bodySchema."""
+
+    step_id: str
+    method: str
+    path: str
+    flows: tuple[str, ...] = ()
+    body: Validator | None = None
+
+
+class Front:
+    """The WSGI application.
+
+    Args:
+        new_trace_id: A fresh trace id for each request.
+        unready: Why the process cannot take work now, for `/readyz`.
+        reserved: Routes that go before the project's, such as `control.control_routes`.
+        fallback: Routes that go after the project's, such as a workbench.
+        offload: Runs what blocks, for servers whose event loop must not; None runs it here.
+    """
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        *,
+        asker: Asker,
+        new_trace_id: Callable[[], str],
+        log: Log,
+        unready: Unready = lambda: (),
+        reserved: Sequence[Route[Endpoint]] = (),
+        fallback: Sequence[Route[Endpoint]] = (),
+        offload: Offload[Outcome] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.asker, self.new_trace_id, self.log, self.offload = asker, new_trace_id, log, offload
+        self._reserved = list(reserved)
+        self._fallback = [*fallback, *health_routes(unready)]
+        cors = Cors(settings.cors)
+        self._router = Router(settings.limits, has_preflight=cors.is_on)
+        self.app = falcon.App(
+            router=cast("CompiledRouter", self._router),  # Falcon takes any router.
+            response_type=Response,
+            middleware=[cors] if cors.is_on else None,
+        )
+        # An answer without a body has no type either.
+        self.app.resp_options.default_media_type = cast("str", None)
+        self.app.set_error_serializer(on_http_error)
+        self.app.add_error_handler(MotiaError, self._on_motia_error)
+        self.app.add_error_handler(Exception, self._on_error)
+        self.mount(())
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request, as WSGI has it. Any number of threads may call it."""
+        return self.app(environ, start_response)
+
+    def mount(self, routes: Iterable[ApiRoute]) -> None:
+        """Serve these routes from the next request on; earlier ones win.
+
+        A route that cannot be read is logged and left out, so that one step's mistake does not
+        take down the rest.
+        """
+        steps: list[Route[Endpoint]] = []
+        for route in routes:
+            problem = problem_of(route.method, route.path)
+            if problem:
+                self.log("error", f"route left out: {problem}", step=route.step_id)
+            else:
+                steps.append(Route(route.method, route.path, _StepEndpoint(self, route)))
+        self._router.table = Table([*self._reserved, *steps, *self._fallback])
+
+    def _on_motia_error(
+        self, req: falcon.Request, resp: Response, error: MotiaError, params: dict[str, Any]
+    ) -> None:
+        status, message, headers = fault_of(error)
+        if status == 500:
+            self._on_error(req, resp, error, params)
+            return
+        self.log("warn", f"{req.method} {req.path}: {error}", status=status)
+        resp.fill_json(status, {"error": message}, headers)
+
+    def _on_error(
+        self, req: falcon.Request, resp: Response, error: Exception, _params: dict[str, Any]
+    ) -> None:
+        self.log("error", f"{req.method} {req.path} failed", error=error)
+        resp.fill_json(500, {"error": INTERNAL_ERROR})
+
+
+class _StepEndpoint:
+    """Asks one api step."""
+
+    def __init__(self, front: Front, route: ApiRoute) -> None:
+        self._front = front
+        self._route = route
+        self._body = None if front.settings.validate == "off" else route.body
+
+    def __call__(self, req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
+        front, route = self._front, self._route
+        request = read_request(req, params, front.settings.limits)
+        trace_id = front.new_trace_id()
+        if self._body is not None and not self._is_valid(request["body"], resp, trace_id):
+            return
+        call = Call(kind="api", trace_id=trace_id, flows=route.flows, input=request)
+        if front.offload is None:
+            outcome = front.asker.ask(route.step_id, call)
+        else:
+            outcome = front.offload(lambda: front.asker.ask(route.step_id, call))
+        if isinstance(outcome, Returned):
+            self._send(outcome.value, req, resp, trace_id)
+        else:
+            self._fail(outcome, resp, trace_id)
+
+    def _is_valid(self, body: object, resp: Response, trace_id: str) -> bool:
+        problems = self._body.problems(body) if self._body is not None else []
+        if not problems:
+            return True
+        if self._front.settings.validate == "warn":
+            shown = "; ".join(f"{path or '(root)'}: {message}" for path, message in problems[:10])
+            self._log("warn", f"request body breaks bodySchema: {shown}", trace_id)
+            return True
+        details = [{"path": path, "message": message} for path, message in problems[:_PROBLEMS_MAX]]
+        resp.fill_json(400, {"error": "Invalid request body", "details": details})
+        return False
+
+    def _send(self, value: object, req: falcon.Request, resp: Response, trace_id: str) -> None:
+        try:
+            reply = encode_reply(value)
+        except UsageError as error:
+            self._log("error", f"cannot send what the handler returned: {error}", trace_id)
+            resp.fill_json(500, {"error": INTERNAL_ERROR})
+            return
+        if req.method in ("GET", "HEAD"):
+            environ = req.env
+            add_etag(
+                reply,
+                if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
+                cache_control=environ.get("HTTP_CACHE_CONTROL"),
+            )
+        resp.fill(reply.status, reply.headers, reply.data, cookies=reply.cookies)
+
+    def _fail(self, failed: Failed, resp: Response, trace_id: str) -> None:
+        error = {"kind": failed.kind, "message": failed.message, "stack": failed.stack}
+        self._log("error", f"[API] {INTERNAL_ERROR}", trace_id, error=error)
+        if failed.is_timeout:
+            resp.fill_json(504, {"error": "The step did not answer in time"})
+        else:
+            resp.fill_json(500, {"error": INTERNAL_ERROR})
+
+    def _log(self, level: str, message: str, trace_id: str, **fields: object) -> None:
+        route = self._route
+        self._front.log(
+            level, message, step=route.step_id, trace_id=trace_id, flows=route.flows, **fields
+        )

@@ -1,0 +1,73 @@
+"""Falcon's router interface over the current table of routes."""
+
+from __future__ import annotations
+
+import falcon
+
+from motia_actors.errors import UsageError
+from motia_actors.web.answers import Endpoint, Response
+from motia_actors.web.limits import Limits
+from motia_actors.web.paths import route_path
+from motia_actors.web.routes import Table
+
+
+class Found:
+    """An endpoint with its parameters, in the places of falcon's method map and responder."""
+
+    __slots__ = ("_endpoint", "_params")
+
+    def __init__(self, endpoint: Endpoint, params: dict[str, str]) -> None:
+        self._endpoint, self._params = endpoint, params
+
+    def __getitem__(self, method: str) -> Found:
+        """Itself: the table was searched by method already."""
+        return self
+
+    def __call__(self, req: falcon.Request, resp: Response) -> None:
+        """Answer."""
+        self._endpoint(req, resp, self._params)
+
+
+class Router:
+    """Finds endpoints in `table`, which may be replaced while requests run."""
+
+    def __init__(self, limits: Limits, *, has_preflight: bool) -> None:
+        self.table: Table[Endpoint] = Table()
+        self._path_chars_max = limits.path_chars_max
+        self._has_preflight = has_preflight
+
+    def add_route(self, uri_template: str, *_: object, **__: object) -> None:
+        """Refuse: routes are mounted as a whole."""
+        raise UsageError(f"route {uri_template!r}: mount routes with Front.mount")
+
+    def find(self, uri: str, req: falcon.Request) -> tuple[Router, Found, dict[str, str], None]:
+        """What answers the request, in the form falcon wants.
+
+        Raises:
+            falcon.HTTPError: nothing does.
+        """
+        if len(uri) > self._path_chars_max:
+            raise falcon.HTTPUriTooLong(title="Path is too long")
+        try:
+            path = route_path(req.env)
+        except ValueError as error:
+            raise falcon.HTTPBadRequest(title=f"Malformed path: {error}") from error
+        found = self.table.find(req.method, path)
+        if found is None:
+            found = self._unmatched(req.method, path), {}
+        # Falcon would pass parameters by keyword, and routes may call theirs anything.
+        return self, Found(*found), {}, None
+
+    def _unmatched(self, method: str, path: str) -> Endpoint:
+        if method == "OPTIONS" and self._has_preflight:
+            return _no_content
+        allowed = self.table.methods(path)
+        if not allowed:
+            raise falcon.HTTPNotFound(title="Not found")
+        if method == "OPTIONS":
+            return _no_content
+        raise falcon.HTTPMethodNotAllowed(allowed, title="Method not allowed")
+
+
+def _no_content(_req: falcon.Request, resp: Response, _params: dict[str, str]) -> None:
+    resp.fill(204, {}, b"")
