@@ -29,6 +29,14 @@ class StepLoadError(MotiaError):
         self.path, self.reason, self.line = path, reason, line
 
 
+class ConfigError(MotiaError):
+    """One field of a step's config is wrong. Its author writes what way_out says."""
+
+    def __init__(self, field: str, reason: str, *, way_out: str) -> None:
+        super().__init__(f"{field}: {reason}; {way_out}")
+        self.field, self.reason, self.way_out = field, reason, way_out
+
+
 class MissingExtraError(MotiaError):
     """An optional package is not installed. The message names the extra that brings it."""
 
@@ -116,6 +124,10 @@ class ActorCrashedError(ActorError):
 
 class ActorStoppedError(ActorError):
     """The actor was stopped for good before it handled the message."""
+
+
+class NotRunError(ActorError):
+    """The message was taken back before its handler began; it is handed out again."""
 
 
 class TimeLimitError(ActorError):

@@ -89,9 +89,9 @@ class Promise(Generic[T]):
                 self._waiters = []
             self._waiters.append(waiter)
         # Set may come between the timeout and the raise: what counts is whether it came.
-        if not waiter.acquire(timeout=-1 if timeout_s is None else max(0.0, timeout_s)):
-            if not self._is_done:
-                raise TimeLimitError("(answer)", limit_s=timeout_s or 0.0)
+        came = waiter.acquire(timeout=-1 if timeout_s is None else max(0.0, timeout_s))
+        if not came and not self._is_done:
+            raise TimeLimitError("(answer)", limit_s=timeout_s or 0.0)
 
     def _settle(self, value: T | None, error: BaseException | None) -> bool:
         with _guard:

@@ -8,6 +8,7 @@ router, and a child process can be given the same effects over a wire.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -119,6 +120,10 @@ class Runner(Protocol):
         Raises:
             StepLoadError: it cannot be imported; the old version, if any, goes on.
         """
+        ...
+
+    def fresh_modules(self) -> AbstractContextManager[None]:
+        """Within it, load helper modules anew too; where the body raises, the old ones return."""
         ...
 
     def close(self) -> None:

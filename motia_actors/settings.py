@@ -1,6 +1,197 @@
-"""Every setting of the runtime: its unit, default, limits and environment name.
+"""Every setting of the runtime: its unit, default, limits and name in the environment.
 
-Settings are read once, by whoever composes the system, and passed down from there. The name in
-the environment is `MOTIA_` and the field in capitals without its unit: `port` is MOTIA_PORT,
-`body_bytes_max` is MOTIA_BODY_MAX.
+Read once, by whoever composes the system, and passed down from there. The project's `.env` is
+read too; the environment wins over it.
 """
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from dotenv import load_dotenv
+
+from motia_actors.errors import SettingsError
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+Validate = Literal["enforce", "warn", "off"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be set. `docs/settings.md` lists each with its name in the environment."""
+
+    project: Path = Path()
+    """Folder that holds `steps/` or `src/`; it becomes the working directory."""
+    store: str = ""
+    """`lmdb:///path`, `memory://`, or empty for `.motia/data` in the project."""
+    is_dev: bool = False
+    """Control endpoints without a token, and reload of changed steps."""
+    validate: Validate = "enforce"
+    """What becomes of bodies, inputs and stream items that break their schema."""
+    has_state_envelope: bool = False
+    """Python's `state.get` wraps values as Motia 0.17 did."""
+    cors: str = "*"
+    """`*`, `off`, or origins separated by commas."""
+    timezone: str = ""
+    """Of cron expressions; empty: the machine's."""
+    log_level: str = "info"
+    log_format: Literal["auto", "json", "text"] = "auto"
+    body_bytes_max: int = 16 * MIB
+    value_bytes_max: int = 16 * MIB
+    map_bytes_max: int = 64 * GIB
+    """How large the data file may grow."""
+    api_limit_s: float = 30.0
+    """Time limit of api steps that set none; 0: none."""
+    event_limit_s: float = 0.0
+    """Time limit of event and cron steps that set none; 0: none."""
+    api_concurrency: int = 64
+    event_concurrency: int = 10
+    drain_s: float = 25.0
+    """How long a stop waits for handlers to finish; below gunicorn's graceful timeout."""
+    unsafe_no_sync: bool = False
+    """For tests only: commits are not flushed, and a power cut may destroy the data."""
+
+
+class _Source(msgspec.Struct, frozen=True):
+    """Where a field comes from, and how its text is read."""
+
+    name: str
+    read: Callable[[str], Any]
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"write one of {', '.join(words)}")
+        return text.lower()
+
+    return read
+
+
+def _switch(text: str) -> bool:
+    known = {
+        "1": True,
+        "on": True,
+        "true": True,
+        "yes": True,
+        "0": False,
+        "off": False,
+        "false": False,
+        "no": False,
+        "": False,
+    }
+    if text.lower() not in known:
+        raise ValueError("write on or off")
+    return known[text.lower()]
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError(f"write a number from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+_UNITS = {"K": 1 << 10, "M": MIB, "G": GIB, "T": 1 << 40}
+
+
+def _size(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        digits = text.strip().upper().removesuffix("B").removesuffix("I")
+        factor = _UNITS.get(digits[-1:], 1)
+        value = int(float(digits.rstrip("KMGT")) * factor)
+        if not low <= value <= high:
+            raise ValueError(f"write a size from {low} to {high} bytes, such as 64M")
+        return value
+
+    return read
+
+
+SOURCES: Mapping[str, _Source] = {
+    "project": _Source("MOTIA_PROJECT", Path),
+    "store": _Source("MOTIA_STORE", str),
+    "is_dev": _Source("MOTIA_DEV", _switch),
+    "validate": _Source("MOTIA_VALIDATE", _one_of("enforce", "warn", "off")),
+    "has_state_envelope": _Source("MOTIA_STATE_ENVELOPE", _switch),
+    "cors": _Source("MOTIA_CORS", str),
+    "timezone": _Source("MOTIA_TIMEZONE", str),
+    "log_level": _Source("LOG_LEVEL", _one_of("debug", "info", "warn", "error")),
+    "log_format": _Source("MOTIA_LOG_FORMAT", _one_of("auto", "json", "text")),
+    "body_bytes_max": _Source("MOTIA_BODY_MAX", _size(1, 4 * GIB)),
+    "value_bytes_max": _Source("MOTIA_VALUE_MAX", _size(1 << 10, GIB)),
+    "map_bytes_max": _Source("MOTIA_MAP_MAX", _size(MIB, 1 << 46)),
+    "api_limit_s": _Source("MOTIA_API_TIMEOUT", _number(0, 86_400)),
+    "event_limit_s": _Source("MOTIA_EVENT_TIMEOUT", _number(0, 86_400)),
+    "api_concurrency": _Source("MOTIA_API_CONCURRENCY", _whole(1, 10_000)),
+    "event_concurrency": _Source("MOTIA_EVENT_CONCURRENCY", _whole(1, 10_000)),
+    "drain_s": _Source("MOTIA_DRAIN_TIMEOUT", _number(0, 3_600)),
+    "unsafe_no_sync": _Source("MOTIA_UNSAFE_NO_SYNC", _switch),
+}
+
+
+def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings of environ (default: the process'), under overrides by field name.
+
+    The project's path is made absolute.
+
+    Raises:
+        SettingsError: a value is malformed or out of its range; names the variable.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for field, source in SOURCES.items():
+        if source.name in environ:
+            values[field] = _read(source, environ[source.name])
+    values.update({field: value for field, value in overrides.items() if value is not None})
+    project = Path(values.get("project") or ".").resolve()
+    if not project.is_dir():
+        raise SettingsError(f"project folder {project} does not exist; set MOTIA_PROJECT")
+    values["project"] = project
+    return Settings(**values)
+
+
+def _read(source: _Source, text: str) -> Any:
+    try:
+        return source.read(text)
+    except ValueError as error:
+        raise SettingsError(f"{source.name}={text!r}: {error}") from error
+
+
+def store_path(settings: Settings) -> Path | None:
+    """Where the LMDB data folder is; None: everything stays in memory.
+
+    Raises:
+        SettingsError: the store's address is of no kind that is known.
+    """
+    address = settings.store
+    if not address:
+        return settings.project / ".motia" / "data"
+    if address == "memory://":
+        return None
+    if address.startswith("lmdb://") and len(address) > len("lmdb://"):
+        return settings.project / address.removeprefix("lmdb://")
+    raise SettingsError(f"MOTIA_STORE={address!r}: write lmdb:///path or memory://")
+
+
+def load_env_file(path: Path) -> None:
+    """Add the variables of a `.env` file to the environment; those already there stay."""
+    if path.is_file():
+        load_dotenv(path, override=False)

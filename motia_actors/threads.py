@@ -8,12 +8,21 @@ on the originals, which gevent keeps at hand.
 from __future__ import annotations
 
 import _thread
+import importlib
+import math
+import selectors
 import sys
 import threading
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, TypeVar, cast
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 Lock = _thread.LockType
+T = TypeVar("T")
+
+_POLLIN, _POLLOUT = 1, 4  # Names that gevent takes out of `select`; POSIX fixed the numbers.
 
 
 def _original(name: str) -> Callable[..., object]:
@@ -88,3 +97,66 @@ class Signal:
         with self._guard:
             self._is_set = False
         return True
+
+
+def native_selector() -> selectors.BaseSelector:
+    """A selector that waits in the operating system and not in gevent's hub."""
+    if not is_patched():
+        return selectors.DefaultSelector()
+    return _NativePoll()
+
+
+class _NativePoll(selectors.SelectSelector):
+    """Poll by way of the original `select.poll`, whose list of names gevent empties."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        monkey = sys.modules["gevent.monkey"]
+        self._poll = monkey.get_original("select", "poll")()
+
+    def register(
+        self, fileobj: FileDescriptorLike, events: int, data: object = None
+    ) -> selectors.SelectorKey:
+        key = super().register(fileobj, events, data)
+        self._poll.register(key.fd, _poll_mask(events))
+        return key
+
+    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
+        key = super().unregister(fileobj)
+        self._poll.unregister(key.fd)
+        return key
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        wait_ms = None if timeout is None else max(0, math.ceil(timeout * 1000))
+        ready = []
+        for fd, mask in self._poll.poll(wait_ms):
+            key = self.get_map().get(fd)
+            if key is not None:
+                ready.append((key, _events(mask) & key.events))
+        return ready
+
+
+def _poll_mask(events: int) -> int:
+    mask = _POLLIN if events & selectors.EVENT_READ else 0
+    return mask | (_POLLOUT if events & selectors.EVENT_WRITE else 0)
+
+
+def _events(mask: int) -> int:
+    read = selectors.EVENT_READ if mask & ~_POLLOUT else 0
+    return read | (selectors.EVENT_WRITE if mask & ~_POLLIN else 0)
+
+
+def start_detached(target: Callable[[], object]) -> None:
+    """Run target on a thread that nobody waits for; safe to call in a signal handler."""
+    _start_new_thread(target, ())
+
+
+def native_calls(count_max: int) -> Callable[[Callable[[], T]], T] | None:
+    """A way for greenlets to make calls that block, count_max at a time; None without gevent.
+
+    The call runs on a thread of the operating system, and gevent's loop goes on meanwhile.
+    """
+    if not is_patched():
+        return None
+    pool = importlib.import_module("gevent.threadpool").ThreadPool(count_max)
+    return cast("Callable[[Callable[[], T]], T]", pool.apply)

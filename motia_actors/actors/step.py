@@ -1,0 +1,108 @@
+"""The step actor: runs the handler of one step, up to `concurrency` calls at a time.
+
+What a handler raises is an outcome, not a crash. A crash is a handler past its time limit that
+cannot be stopped: the actor is abandoned with its thread, its late results are discarded, and
+its supervisor puts a new one in its place, on the same mailbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from motia_actors.actors.actor import Actor, Cell, ChildFailed
+from motia_actors.actors.work import Running, Work, timed_out
+from motia_actors.clock import Clock
+from motia_actors.errors import ActorCrashedError
+from motia_actors.messages import Call
+from motia_actors.runner import Effects, Handler
+
+
+class StepSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step actor needs to run its handler; the same for every incarnation."""
+
+    handler: Handler
+    effects_for: Callable[[Call], Effects]
+    concurrency: int
+    running: Running
+    clock: Clock
+
+
+class StuckError(ActorCrashedError):
+    """A handler ran past its limit and could not be stopped."""
+
+
+class StepActor(Actor):
+    """What both kinds of step actor share: the register of calls, and being abandoned.
+
+    Args:
+        cell: Where it lives.
+        report: Called when it ends.
+        setup: Its handler and limits.
+    """
+
+    def __init__(self, cell: Cell, report: Callable[[ChildFailed], None], setup: StepSetup) -> None:
+        super().__init__(cell, report)
+        self._setup = setup
+        self._is_abandoned = False
+
+    def abandon(self, work: Work) -> None:
+        """Give the actor up because of work that does not end; any thread may call it."""
+        if self._is_abandoned:
+            return
+        self._is_abandoned = True
+        self.actor_stopped.set()
+        assert work.limit_s is not None
+        ran = f"{work.call.kind} call {work.call.trace_id} ran over {work.limit_s:g} s"
+        error = StuckError(ran)
+        self._report(ChildFailed(self._cell.name, generation=self.generation, error=error))
+
+    def _begin(self, work: Work, stop: Callable[[], None]) -> bool:
+        """Register the work as running; False where nobody waits for it any more."""
+        if work.answer.is_done:
+            return False
+        work.stop = stop
+        work.started_s = self._setup.clock.monotonic_s()
+        self._setup.running.add(work)
+        return True
+
+    def _end(self, work: Work) -> None:
+        """The work's handler came back."""
+        self._setup.running.remove(work)
+        work.stop = None
+
+
+class Watchdog(Actor):
+    """Ends calls that run past their limit.
+
+    The asker, or the queue, learns of it at once; then the run is stopped: an async handler is
+    cancelled, an actor whose thread is stuck is abandoned.
+    """
+
+    LOOK_S = 0.1
+
+    def __init__(
+        self,
+        cell: Cell,
+        report: Callable[[ChildFailed], None],
+        *,
+        running: Running,
+        clock: Clock,
+    ) -> None:
+        super().__init__(cell, report)
+        self._running = running
+        self._clock = clock
+
+    def wait_s(self) -> float | None:
+        """A fixed beat: cheaper than to tell of every call that starts."""
+        return self.LOOK_S
+
+    def on_tick(self) -> None:
+        """Look at what runs."""
+        for work in self._running.overdue(now_s=self._clock.monotonic_s()):
+            assert work.limit_s is not None
+            work.set(timed_out(work.limit_s))
+            stop = work.stop
+            if stop is not None:
+                stop()

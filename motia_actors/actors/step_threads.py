@@ -1,0 +1,83 @@
+"""A step actor whose handler blocks: every call has a thread.
+
+The actor's own thread takes from the mailbox first; helpers join it while work waits and all
+are busy, up to `concurrency` threads, and leave after a while without work. So a call changes
+hands once, from the asker's thread to the one that runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from motia_actors.actors.actor import Cell, ChildFailed
+from motia_actors.actors.step import StepActor, StepSetup
+from motia_actors.actors.work import Work
+from motia_actors.threads import NativeThread, allocate_lock
+
+IDLE_S = 30.0
+"""A helper without work for this long ends."""
+
+
+class ThreadStepActor(StepActor):
+    """Runs `handler.run` on threads."""
+
+    def __init__(self, cell: Cell, report: Callable[[ChildFailed], None], setup: StepSetup) -> None:
+        super().__init__(cell, report, setup)
+        self._helpers: set[NativeThread] = set()
+        self._helpers_lock = allocate_lock()
+
+    def on_start(self) -> None:
+        """From now on an arrival that nobody waits for may call a helper."""
+        self._cell.mailbox.on_arrival = self._call_helper
+
+    def on_stop(self) -> None:
+        """Wait for the helpers to finish what they run."""
+        self._cell.mailbox.on_arrival = None
+        self._cell.mailbox.kick()
+        for helper in list(self._helpers):
+            helper.join(self._cell.spec.shutdown_s)
+
+    def abandon(self, work: Work) -> None:
+        """Give the actor up; threads that are not stuck finish what they run."""
+        super().abandon(work)
+        self._cell.mailbox.kick()
+
+    def _turn(self, envelope: Any) -> None:
+        if isinstance(envelope, Work):
+            self._run(envelope)
+        else:
+            super()._turn(envelope)
+
+    def _run(self, work: Work) -> None:
+        if self._cell.mailbox.depth:
+            self._call_helper()
+        if not self._begin(work, lambda: self.abandon(work)):
+            return
+        try:
+            outcome = self._setup.handler.run(work.call, self._setup.effects_for(work.call))
+        finally:
+            self._end(work)
+        work.set(outcome)
+
+    def _call_helper(self) -> None:
+        if len(self._helpers) + 1 >= self._setup.concurrency or self.actor_stopped.is_set():
+            return
+        with self._helpers_lock:
+            if len(self._helpers) + 1 >= self._setup.concurrency:
+                return
+            helper = NativeThread(lambda: self._help(helper), name=f"motia-{self._cell.name}+")
+            self._helpers.add(helper)
+        helper.start()
+
+    def _help(self, helper: NativeThread) -> None:
+        mailbox = self._cell.mailbox
+        try:
+            while not self.actor_stopped.is_set():
+                work = mailbox.take(IDLE_S, is_helper=True)
+                if work is None:
+                    return
+                self._run(work)
+        finally:
+            with self._helpers_lock:
+                self._helpers.discard(helper)

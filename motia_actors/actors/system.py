@@ -1,0 +1,356 @@
+"""The actor system of one process: the supervision tree, and the ways into it.
+
+system ─┬─ writer       group commits of the store
+        ├─ journalist   log records to the journal
+        ├─ router       deliveries to mailboxes
+        ├─ clock        cron ticks
+        ├─ watchdog     time limits
+        └─ steps        one actor per step
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec, Stop
+from motia_actors.actors.clock import ClockActor, Fire, Reschedule
+from motia_actors.actors.journalist import JournalistActor
+from motia_actors.actors.restart import RestartPolicy
+from motia_actors.actors.router import Drain, Port, RouterActor, Table
+from motia_actors.actors.step import StepSetup, Watchdog
+from motia_actors.actors.step_loop import LoopStepActor
+from motia_actors.actors.step_threads import ThreadStepActor
+from motia_actors.actors.supervisor import (
+    AddChild,
+    RemoveChild,
+    RestartChild,
+    Supervisor,
+    SuspendChild,
+)
+from motia_actors.actors.work import Running, Work
+from motia_actors.actors.writer import WriterActor
+from motia_actors.clock import Clock
+from motia_actors.errors import (
+    MailboxFullError,
+    StepSuspendedError,
+    StoppingError,
+    TimeLimitError,
+)
+from motia_actors.messages import Call, Event, Failed, Outcome
+from motia_actors.runner import Effects, Handler
+from motia_actors.steps.config import Step
+from motia_actors.steps.schedule import Schedule
+from motia_actors.store import Store
+from motia_actors.threads import Signal
+
+logger = logging.getLogger(__name__)
+
+START_S_MAX = 60.0
+STOP_S_MAX = 10.0
+DRAIN_LOOK_S = 0.02
+
+
+class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One step, ready to run: its config, its handler and what was decided for it."""
+
+    step: Step
+    handler: Handler
+    effects_for: Callable[[Call], Effects]
+    limit_s: float | None
+    concurrency: int
+    check: Callable[[Any], Failed | None] = lambda _input: None
+    schedule: Schedule | None = None
+
+
+class System:
+    """Runs the steps of one project in one process.
+
+    Args:
+        store: Open, and nobody else commits for it.
+        clock: What time it is.
+        new_event: Makes the event of a cron run, of a topic and its step.
+        drain_logs: Takes the log records that wait for the journal.
+        on_fatal: Called with a reason when the root of the tree gives up: the process is of no
+            use any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        new_event: Callable[[str, Step], Event],
+        drain_logs: Callable[[], list[bytes]],
+        on_fatal: Callable[[str], None],
+    ) -> None:
+        self._store, self._clock, self._new_event = store, clock, new_event
+        self._drain_logs, self._on_fatal = drain_logs, on_fatal
+        self.table = Table()
+        self.running = Running()
+        self._setups: dict[str, StepSetup] = {}
+        self._schedules: dict[str, tuple[Step, Schedule]] = {}
+        self._step_cells: dict[str, Cell] = {}
+        self._cells = {spec.name: Cell(spec) for spec in self._specs()}
+        self._root = Cell(ChildSpec("system", self._make_root))
+        self._is_stopping = False
+        self._ended = Signal()
+
+    # The ways in.
+
+    def ask(self, step_id: str, call: Call) -> Outcome:
+        """Have a step run call, and wait for what comes of it.
+
+        Raises:
+            MailboxFullError: too much waits for the step already.
+            StepSuspendedError: the step rests after failing too often.
+            StoppingError: this process takes no new work.
+            TimeLimitError: it did not answer within its limit, the time in its mailbox included.
+            ActorCrashedError: its actor was given up while it ran the call.
+        """
+        port = self.table.ports[step_id]
+        if self._is_stopping:
+            raise StoppingError("this process is stopping")
+        cell = port.cell
+        if cell.status == "suspended":
+            left_s = max(0.0, cell.resume_s - self._clock.monotonic_s())
+            raise StepSuspendedError(
+                port.step.name, retry_after_s=left_s, reason=cell.last_error or ""
+            )
+        work = Work(call, limit_s=port.limit_s)
+        cell.mailbox.put(work)
+        try:
+            return work.answer.result(port.limit_s)
+        except TimeLimitError:
+            assert port.limit_s is not None
+            error = TimeLimitError(port.step.name, limit_s=port.limit_s)
+            if work.answer.set_error(error):
+                raise error from None
+            return work.answer.result(0.0)
+
+    def start(self) -> None:
+        """Start the tree; returns when every actor is up."""
+        self._store.notifier.listen(self._woken)
+        actor = self._make_root(self._root)
+        self._root.actor = actor
+        actor.launch()
+        actor.started.result(START_S_MAX)
+
+    def apply(self, plans: Mapping[str, StepPlan], *, changed: set[str] | None = None) -> None:
+        """Run these steps: start new ones, replace changed ones, stop those not named.
+
+        Args:
+            plans: By step id.
+            changed: Ids of steps whose code or config differs from before; None: all.
+        """
+        for step_id in [known for known in self._step_cells if known not in plans]:
+            self._order(RemoveChild(step_id))
+            self._setups.pop(step_id, None)
+        for step_id, plan in plans.items():
+            if changed is None or step_id in changed or step_id not in self._step_cells:
+                self._setups[step_id] = StepSetup(
+                    handler=plan.handler,
+                    effects_for=plan.effects_for,
+                    concurrency=plan.concurrency,
+                    running=self.running,
+                    clock=self._clock,
+                )
+                self._order(AddChild(self._step_spec(plan)))
+        self.table.replace(
+            {
+                step_id: Port(
+                    step=plan.step,
+                    cell=self._step_cells[step_id],
+                    limit_s=plan.limit_s,
+                    concurrency=plan.concurrency,
+                    check=plan.check,
+                )
+                for step_id, plan in plans.items()
+            }
+        )
+        self._schedules = {
+            step_id: (plan.step, plan.schedule)
+            for step_id, plan in plans.items()
+            if plan.schedule is not None
+        }
+        self._cells["clock"].tell(Reschedule(self._schedules))
+        self._wake_router(plans)
+
+    def begin_stop(self) -> None:
+        """Take no new work from outside and lease no more. Safe in a signal handler's thread."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._cells["router"].tell(Drain())
+
+    def stop(self, *, drain_s: float) -> bool:
+        """Let what runs finish for up to drain_s, then stop every actor, youngest first.
+
+        Answers whether everything finished; what did not is run again by another process.
+        """
+        self.begin_stop()
+        until_s = time.monotonic() + drain_s
+        is_quiet = self._is_quiet()
+        while not is_quiet and time.monotonic() < until_s:
+            self._ended.wait(DRAIN_LOOK_S)
+            is_quiet = self._is_quiet()
+        self._root.tell(Stop())
+        actor = self._root.actor
+        if actor is not None and not actor.join(STOP_S_MAX):
+            logger.warning("the actor system did not stop within %g s", STOP_S_MAX)
+        return is_quiet
+
+    # Orders while it runs, and figures.
+
+    def restart(self, step_id: str) -> None:
+        """Start the step anew, its suspension ended."""
+        self._order(RestartChild(step_id))
+
+    def suspend(self, step_id: str) -> None:
+        """Stop the step until `restart`; its events wait in the store."""
+        self._order(SuspendChild(step_id))
+
+    def resize(self, step_id: str, *, mailbox_size_max: int) -> None:
+        """Change the limit of a step's mailbox while it runs."""
+        self.table.ports[step_id].cell.mailbox.resize(mailbox_size_max)
+
+    def fire(self, step_id: str) -> str:
+        """Queue a run of a cron step now; answers `fired`, `busy` or `taken`."""
+        return str(self._cells["clock"].ask(Fire(step_id)).result(START_S_MAX))
+
+    def is_ready(self) -> list[str]:
+        """Why it cannot work, empty where it can."""
+        problems = [
+            f"{name} is {cell.status}"
+            for name, cell in self._cells.items()
+            if cell.status != "running"
+        ]
+        return [*problems, "stopping"] if self._is_stopping else problems
+
+    def statistics(self) -> dict[str, Any]:
+        """The tree with the figures of each actor, ready for JSON."""
+        return {
+            "running": self.running.count,
+            "stopping": self._is_stopping,
+            "actors": {name: _figures(cell) for name, cell in self._cells.items()},
+            "steps": {name: _figures(cell) for name, cell in list(self._step_cells.items())},
+            "store": self._store.statistics(),
+        }
+
+    # The tree.
+
+    def _specs(self) -> list[ChildSpec]:
+        return [
+            ChildSpec(
+                "writer",
+                lambda cell: WriterActor(cell, self._report, store=self._store),
+                shutdown_s=STOP_S_MAX,
+            ),
+            ChildSpec(
+                "journalist",
+                lambda cell: JournalistActor(
+                    cell, self._report, store=self._store, drain=self._drain_logs
+                ),
+            ),
+            ChildSpec("router", self._make_router),
+            ChildSpec("clock", self._make_clock),
+            ChildSpec(
+                "watchdog",
+                lambda cell: Watchdog(cell, self._report, running=self.running, clock=self._clock),
+            ),
+            ChildSpec("steps", self._make_steps, shutdown_s=STOP_S_MAX),
+        ]
+
+    def _make_root(self, cell: Cell) -> Actor:
+        return Supervisor(cell, self._root_ended, cells=self._cells, clock=self._clock)
+
+    def _make_router(self, cell: Cell) -> Actor:
+        return RouterActor(
+            cell, self._report, store=self._store, table=self.table, clock=self._clock
+        )
+
+    def _make_clock(self, cell: Cell) -> Actor:
+        return ClockActor(
+            cell,
+            self._report,
+            store=self._store,
+            clock=self._clock,
+            new_event=self._new_event,
+            schedules=self._schedules,
+        )
+
+    def _make_steps(self, cell: Cell) -> Actor:
+        return Supervisor(
+            cell,
+            self._report,
+            cells=self._step_cells,
+            clock=self._clock,
+            on_change=lambda child: self._wake_router((child.name,)),
+        )
+
+    def _step_spec(self, plan: StepPlan) -> ChildSpec:
+        infrastructure = plan.step.infrastructure
+        policy = infrastructure.supervision
+        return ChildSpec(
+            plan.step.id,
+            self._make_step,
+            policy=RestartPolicy(
+                restarts_max=policy.restarts_max,
+                window_s=policy.window_s,
+                delay_s=policy.backoff_s,
+                delay_s_max=policy.backoff_s_max,
+            ),
+            on_give_up="suspend",
+            size_max=infrastructure.mailbox.size_max,
+            overflow=infrastructure.mailbox.overflow,
+            on_drop=lambda work: work.answer.set_error(
+                MailboxFullError(plan.step.name, size_max=infrastructure.mailbox.size_max)
+            ),
+            shutdown_s=1.0,
+        )
+
+    def _make_step(self, cell: Cell) -> Actor:
+        setup = self._setups[cell.name]
+        kind = LoopStepActor if setup.handler.is_async else ThreadStepActor
+        return kind(cell, self._step_report, setup)
+
+    def _report(self, ended: ChildFailed) -> None:
+        self._root.tell(ended)
+
+    def _step_report(self, ended: ChildFailed) -> None:
+        self._cells["steps"].tell(ended)
+
+    def _root_ended(self, ended: ChildFailed) -> None:
+        if ended.error is not None:
+            self._on_fatal(f"the root supervisor gave up: {ended.error}")
+
+    def _order(self, order: object) -> None:
+        self._cells["steps"].ask(order).result(START_S_MAX)
+
+    def _woken(self, wake: Any) -> None:
+        router = self._cells["router"].actor
+        if isinstance(router, RouterActor):
+            router.wake(wake)
+
+    def _wake_router(self, steps: Any) -> None:
+        router = self._cells["router"].actor
+        if isinstance(router, RouterActor):
+            router.wake_steps(steps)
+
+    def _is_quiet(self) -> bool:
+        router = self._cells["router"].actor
+        held = router.held_count if isinstance(router, RouterActor) else 0
+        return not held and not self.running.count
+
+
+def _figures(cell: Cell) -> dict[str, Any]:
+    return {
+        "status": cell.status,
+        "restarts": cell.restarts,
+        "suspensions": cell.suspensions,
+        "last_error": cell.last_error,
+        "mailbox": msgspec.to_builtins(cell.mailbox.statistics()),
+    }

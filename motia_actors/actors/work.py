@@ -1,0 +1,88 @@
+"""One call on its way through a step actor, and the register of those that run now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from motia_actors.errors import ActorStoppedError
+from motia_actors.messages import Call, Failed, Outcome
+from motia_actors.promise import Promise
+
+
+class Work:
+    """A call with its answer to come. An envelope for the mailbox of a step.
+
+    The answer is given once: by the handler, or by whoever lost patience first. What comes
+    later is discarded.
+    """
+
+    __slots__ = ("answer", "call", "limit_s", "started_s", "stop")
+
+    def __init__(self, call: Call, *, limit_s: float | None) -> None:
+        self.call = call
+        self.limit_s = limit_s
+        self.answer: Promise[Outcome] = Promise()
+        self.started_s: float | None = None
+        self.stop: Callable[[], None] | None = None
+        """Set while it runs, by the actor that runs it: ends the run early or gives it up."""
+
+    @property
+    def message(self) -> Call:
+        """The call, as an envelope has it."""
+        return self.call
+
+    @property
+    def reply_to(self) -> Work:
+        """Itself: it takes the answer."""
+        return self
+
+    def set(self, outcome: Outcome) -> bool:
+        """Answer; False where it was answered before."""
+        return self.answer.set(outcome)
+
+    def set_exception(self, exc_info: object = None) -> None:
+        """Answer that it cannot be done, with the error of an exc_info triple."""
+        error = exc_info[1] if isinstance(exc_info, tuple) else None
+        self.answer.set_error(error or ActorStoppedError("the step was stopped"))
+
+
+class Running:
+    """Every call that runs now in this process, for the watchdog and for figures.
+
+    Adding and removing are single dict operations, which Python makes atomic.
+    """
+
+    def __init__(self) -> None:
+        self._works: dict[int, Work] = {}
+
+    def add(self, work: Work) -> None:
+        """The work's handler is about to run."""
+        self._works[id(work)] = work
+
+    def remove(self, work: Work) -> None:
+        """The work's handler came back."""
+        self._works.pop(id(work), None)
+
+    def overdue(self, *, now_s: float) -> list[Work]:
+        """Works that ran longer than their limit."""
+        return [
+            work
+            for work in list(self._works.values())
+            if work.limit_s is not None
+            and work.started_s is not None
+            and now_s - work.started_s >= work.limit_s
+        ]
+
+    @property
+    def count(self) -> int:
+        """How many run."""
+        return len(self._works)
+
+
+def timed_out(limit_s: float) -> Failed:
+    """The outcome of a handler that ran past its limit."""
+    return Failed(
+        kind="TimeLimitError",
+        message=f"handler ran longer than its limit of {limit_s:g} s",
+        is_timeout=True,
+    )

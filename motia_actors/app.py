@@ -1,0 +1,311 @@
+"""The composition root: settings and a project's files become a running system behind HTTP.
+
+The only module that names a store or a runner.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from motia_actors.actors.system import StepPlan, System
+from motia_actors.clock import Clock, SystemClock
+from motia_actors.effects import CallEffects, World
+from motia_actors.messages import Event, Failed
+from motia_actors.project import Project
+from motia_actors.runner import Handler
+from motia_actors.runners.python import PythonRunner
+from motia_actors.settings import Settings, load_env_file, read_settings, store_path
+from motia_actors.steps.catalog import Catalog
+from motia_actors.steps.config import Problem, Step
+from motia_actors.steps.schedule import Schedule
+from motia_actors.steps.schema import Validator, compile_schema
+from motia_actors.store import Store
+from motia_actors.stores.lmdb.store import LmdbStore
+from motia_actors.stores.memory import MemoryStore
+from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
+from motia_actors.telemetry.traces import new_event_id, new_trace_id
+from motia_actors.threads import allocate_lock, native_calls
+from motia_actors.watch import Watcher
+from motia_actors.web.api import ApiRoute, Front, WebSettings
+from motia_actors.web.control import Control, control_routes
+from motia_actors.web.limits import Limits
+
+logger = logging.getLogger("motia_actors")
+
+OFFLOADED_MAX = 256
+"""Requests that wait for their step at a time, under gevent."""
+EXIT_FATAL = 70
+"""EX_SOFTWARE of sysexits.h: gunicorn starts another worker."""
+
+
+class Application:
+    """One process of a project: the WSGI application and the actor system behind it.
+
+    Made at any time, also before a fork; `start` opens files and starts threads. A call before
+    that starts it.
+
+    Args:
+        settings: None: read from the environment when it starts.
+        clock: What time it is.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, clock: Clock | None = None) -> None:
+        self._given = settings
+        self._clock = clock or SystemClock()
+        self._lock = allocate_lock()
+        self._running: Running | None = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request, as WSGI has it."""
+        running = self._running
+        if running is None:
+            self.start()
+            running = self._running
+            assert running is not None
+        return running.front(environ, start_response)
+
+    def start(self) -> None:
+        """Read the project, open its store and start every actor. Once; later calls return.
+
+        Raises:
+            MotiaError: a setting is wrong, or the store cannot be opened.
+        """
+        with self._lock:
+            if self._running is None:
+                running = Running(self._given or self._settings(), self._clock)
+                running.start()
+                self._running = running
+
+    def begin_stop(self) -> None:
+        """Take nothing new; what runs goes on."""
+        if self._running is not None:
+            self._running.system.begin_stop()
+
+    def stop(self, *, drain_s: float) -> bool:
+        """Finish what runs within drain_s, and let go of everything."""
+        with self._lock:
+            running, self._running = self._running, None
+        return True if running is None else running.stop(drain_s=drain_s)
+
+    @staticmethod
+    def _settings() -> Settings:
+        load_env_file(Path(os.environ.get("MOTIA_PROJECT") or ".") / ".env")
+        return read_settings()
+
+
+class Running:
+    """What `Application.start` made: all parts of one started process."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings, self.clock = settings, clock
+        # Steps open files by paths relative to the project, as under Motia.
+        os.chdir(settings.project)
+        self.log = _log_sink(settings)
+        self.runner = PythonRunner(settings.project, state_envelope=settings.has_state_envelope)
+        self.project = Project(settings.project, [self.runner])
+        self.store = _store(settings, clock)
+        self.system = System(
+            store=self.store,
+            clock=clock,
+            new_event=self._new_event,
+            drain_logs=self.log.drain,
+            on_fatal=self._fatal,
+        )
+        self.front = self._front()
+        self._handler = SinkHandler(self.log, clock=clock)
+        self._watcher: Watcher | None = None
+
+    def start(self) -> None:
+        """Open, read, start, serve."""
+        logger.addHandler(self._handler)
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        self.store.open()
+        self.system.start()
+        catalog = self.project.read()
+        self._report(catalog.problems)
+        self._apply(catalog, changed=None)
+        if self.settings.is_dev:
+            self._watcher = Watcher(self.settings.project, self.reload)
+            self._watcher.start()
+        logger.info(
+            "serving %d steps and %d streams of %s",
+            len(catalog.steps),
+            len(catalog.streams),
+            self.settings.project,
+        )
+
+    def reload(self, paths: Iterable[Path]) -> None:
+        """Take over changed files; one that does not load leaves its old version running."""
+        change = self.project.reread(paths)
+        self._report(change.problems)
+        if change.changed or change.is_layout_new:
+            self._apply(change.catalog, changed=change.changed)
+            logger.info("reloaded %s", ", ".join(sorted(change.changed)) or "the list of steps")
+
+    def stop(self, *, drain_s: float) -> bool:
+        """Drain, stop, close."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        is_quiet = self.system.stop(drain_s=min(drain_s, self.settings.drain_s))
+        if not is_quiet:
+            logger.warning("stopped with work unfinished; it is run again")
+        self.store.close()
+        self.runner.close()
+        logger.removeHandler(self._handler)
+        return is_quiet
+
+    def _apply(self, catalog: Catalog, *, changed: set[str] | None) -> None:
+        """Run the catalog's steps and serve its routes."""
+        world = World(
+            store=self.store,
+            route=self.system.table.targets,
+            log=self.log,
+            clock=self.clock,
+            streams={stream.name: _validator(stream.schema) for stream in catalog.streams},
+            validate=self.settings.validate,
+        )
+        plans = {}
+        for step in catalog.steps:
+            handler = catalog.handlers.get(step.id)
+            if step.kind != "noop" and handler is not None:
+                plans[step.id] = self._plan(step, handler, world)
+        self.system.apply(plans, changed=changed)
+        self.front.mount(
+            ApiRoute(
+                step_id=step.id,
+                method=step.method,
+                path=step.path,
+                flows=step.flows,
+                body=_compiled(step.body_schema),
+            )
+            for step in catalog.api_steps
+            if step.id in plans
+        )
+
+    def _plan(self, step: Step, handler: Handler, world: World) -> StepPlan:
+        is_api = step.kind == "api"
+        settings, infrastructure = self.settings, step.infrastructure
+        limit_s = infrastructure.timeout_s
+        if limit_s is None:
+            limit_s = settings.api_limit_s if is_api else settings.event_limit_s
+        usual = settings.api_concurrency if is_api else settings.event_concurrency
+        schedule = None
+        if step.kind == "cron":
+            usual = 1
+            schedule = Schedule(step.cron, step.cron_policy.timezone or settings.timezone or None)
+        return StepPlan(
+            step=step,
+            handler=handler,
+            effects_for=functools.partial(CallEffects, world, step),
+            limit_s=limit_s or None,
+            concurrency=infrastructure.concurrency or usual,
+            check=self._input_check(step),
+            schedule=schedule,
+        )
+
+    def _input_check(self, step: Step) -> Callable[[Any], Failed | None]:
+        """What looks at an event's data before the step's handler does."""
+        validator = _compiled(step.input_schema)
+        mode = self.settings.validate
+        if validator is None or mode == "off":
+            return lambda _data: None
+
+        def check(data: Any) -> Failed | None:
+            problems = validator.problems(data)
+            if not problems:
+                return None
+            shown = "; ".join(f"{field or '(root)'}: {reason}" for field, reason in problems)
+            if mode == "warn":
+                self._log("warn", f"input of step {step.name!r} breaks its schema: {shown}")
+                return None
+            return Failed(kind="InvalidInputError", message=shown, is_final=True)
+
+        return check
+
+    def _front(self) -> Front:
+        settings = self.settings
+        cors = settings.cors
+        return Front(
+            WebSettings(
+                limits=Limits(body_bytes_max=settings.body_bytes_max),
+                validate=settings.validate,
+                cors=cors
+                if cors in ("*", "off")
+                else tuple(origin.strip() for origin in cors.split(",")),
+            ),
+            asker=self.system,
+            new_trace_id=lambda: new_trace_id(self.clock.now_s()),
+            log=self._log,
+            unready=self.system.is_ready,
+            reserved=control_routes(Control(self)) if settings.is_dev else (),
+            offload=native_calls(OFFLOADED_MAX),
+        )
+
+    def _new_event(self, topic: str, step: Step) -> Event:
+        now_s = self.clock.now_s()
+        return Event(
+            id=new_event_id(now_s),
+            topic=topic,
+            data=b"null",
+            trace_id=new_trace_id(now_s),
+            flows=step.flows,
+        )
+
+    def _log(self, level: Level, message: str, **fields: Any) -> None:
+        self.log.write(
+            LogRecord(level=level, at_s=self.clock.now_s(), message=message, fields=fields)
+        )
+
+    def _report(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            level: Level = "error" if problem.severity == "error" else "warn"
+            self._log(level, describe(problem))
+
+    def _fatal(self, reason: str) -> None:
+        logger.critical("%s; the process ends", reason)
+        sys.stderr.flush()
+        # Not sys.exit: this is an actor's thread, and the process must not go on without its tree.
+        os._exit(EXIT_FATAL)
+
+
+def describe(problem: Problem) -> str:
+    """The problem in one line: where, what, way out."""
+    where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+    field = f" {problem.field}" if problem.field else ""
+    return f"{where}{field}: {problem.reason}; {problem.way_out}"
+
+
+def _store(settings: Settings, clock: Clock) -> Store:
+    path = store_path(settings)
+    if path is None:
+        return MemoryStore(clock, value_bytes_max=settings.value_bytes_max)
+    return LmdbStore(
+        path,
+        clock,
+        map_bytes_max=settings.map_bytes_max,
+        value_bytes_max=settings.value_bytes_max,
+        unsafe_no_sync=settings.unsafe_no_sync,
+    )
+
+
+def _log_sink(settings: Settings) -> LogSink:
+    is_terminal = {"auto": None, "json": False, "text": True}[settings.log_format]
+    return LogSink(level=settings.log_level, is_terminal=is_terminal)
+
+
+def _compiled(schema: Mapping[str, Any] | None) -> Validator | None:
+    return None if schema is None else compile_schema(schema)
+
+
+def _validator(
+    schema: Mapping[str, Any] | None,
+) -> Callable[[object], list[tuple[str, str]]] | None:
+    validator = _compiled(schema)
+    return None if validator is None else validator.problems
