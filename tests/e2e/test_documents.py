@@ -5,9 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from motia_actors.settings import SOURCES, Settings
+from motia_actors.steps.fields import Fields
+from motia_actors.steps.infrastructure import read_infrastructure
+from motia_actors.steps.report import Report
 from tests.e2e.server import ROOT
 
 DOCUMENTS = sorted(
@@ -59,3 +64,39 @@ def test_the_first_example_has_a_step_of_every_kind_that_runs() -> None:
     }
 
     assert triggers == {"api", "event", "cron"}
+
+
+def rows(document: str, section: str) -> dict[str, str]:
+    """Read the first two columns of the table in a section."""
+    text = (
+        (ROOT / "docs" / document).read_text("utf-8").split(f"## {section}\n")[1].split("\n## ")[0]
+    )
+    return dict(re.findall(r"^\| `([^`]+)` \| (.+?) \|", text, re.MULTILINE))
+
+
+def test_the_settings_page_lists_every_setting_with_its_default() -> None:
+    listed = rows("settings.md", "The process")
+
+    assert set(listed) == {source.name for source in SOURCES.values()}
+    for field, source in SOURCES.items():
+        shown = listed[source.name].strip("`")
+        default = getattr(Settings(), field)
+        if default != "" and field != "project":
+            assert source.read(shown) == default, source.name
+
+
+def test_the_settings_page_lists_every_key_of_infrastructure() -> None:
+    config: dict[str, Any] = {"type": "event", "name": "S", "subscribes": ["t"], "emits": []}
+    words = {"mailbox.overflow": "block", "queue.type": "fifo", "queue.backoff": "linear"}
+    words |= {"cron.timezone": "UTC", "cron.overlap": "allow", "cron.misfire": "once"}
+    for key in rows("settings.md", "A step"):
+        *parents, last = key.split(".")
+        at = config.setdefault("infrastructure", {})
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        at[last] = words.get(key, 902 if key == "queue.visibilityTimeout" else 901)
+    report = Report("steps/s_step.py")
+
+    read_infrastructure(Fields(config, report), report)
+
+    assert not report.problems

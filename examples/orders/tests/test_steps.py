@@ -113,6 +113,6 @@ def test_the_report_counts_ticks_and_orders(shop: Shop) -> None:
     shop.run("sales_report")
     shop.run("sales_report")
 
-    report = shop.run("get_report", None)["body"]
+    report = shop.state.values["reports", "sales"]
 
     assert (report["ticks"], report["orders"]) == (2, {"placed": 1})
