@@ -45,9 +45,13 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueuePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How the step's deliveries are handed out: 1 + retries_max runs, then a dead letter."""
+    """How the step's deliveries are handed out: 1 + retries_max runs, then a dead letter.
+
+    `is_transactional`: what the handler writes and emits is committed with its ack or not at all.
+    """
 
     is_fifo: bool = False
+    is_transactional: bool = False
     retries_max: int = 3
     visibility_s: float = 900.0
     delay_s: float = 0.0
@@ -68,9 +72,14 @@ class CronPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Infrastructure(msgspec.Struct, frozen=True, kw_only=True):
-    """How a step runs. timeout_s None: the default of its kind."""
+    """How a step runs. timeout_s None: the default of its kind.
+
+    `ram_mb` and `cpu` (in cores) bind where `isolation` is `process`.
+    """
 
     timeout_s: float | None = None
+    ram_mb: int | None = None
+    cpu: float | None = None
     concurrency: int | None = None
     isolation: Literal["thread", "process"] = "thread"
     mailbox: MailboxPolicy = MailboxPolicy()

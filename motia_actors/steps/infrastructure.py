@@ -1,0 +1,185 @@
+"""Read `infrastructure`: how a step runs, on every kind of step.
+
+Motia 0.17 allows it on event steps, with `handler` and `queue`; the rest is ours. Its upper
+limits (900 s for a handler or a delay) were those of its cloud and do not bind here; the rule
+that ties processor share to memory is left out for the same reason.
+
+Source: Motia 0.17 `infrastructure`.
+"""
+
+from __future__ import annotations
+
+import typing
+
+from motia_actors.steps.config import (
+    Backoff,
+    CronPolicy,
+    Infrastructure,
+    MailboxPolicy,
+    Overflow,
+    QueuePolicy,
+    SupervisionPolicy,
+)
+from motia_actors.steps.fields import Fields
+from motia_actors.steps.report import Report
+
+MAILBOX_SIZE_MAX = 1_000_000
+CONCURRENCY_MAX = 10_000
+RETRIES_MAX = 10_000
+RESTARTS_MAX = 10_000
+
+# A delivery must outlive its handler, and the handler's end must still be written down.
+VISIBILITY_MARGIN_S = 30.0
+
+QUEUE_HINTS = {
+    "retries": "write maxRetries",
+    "retry": "write maxRetries",
+    "maxAttempts": "write maxRetries, which does not count the first run",
+    "attempts": "write maxRetries, which does not count the first run",
+    "backoffRate": 'write backoff: "exponential", which doubles the wait',
+    "delay": "write delaySeconds",
+    "visibility": "write visibilityTimeout",
+    "timeout": "write infrastructure.handler.timeout",
+    "messageGroupId": 'give it to emit, and write type: "fifo" here',
+}
+HANDLER_HINTS = {"memory": "write ram, in MB", "timeoutSeconds": "write timeout"}
+HINTS = {
+    "timeout": "write handler: {timeout}",
+    "maxRetries": "write queue: {maxRetries}",
+    "retries": "write queue: {maxRetries}",
+    "timezone": "write cron: {timezone}",
+    "messageGroupId": "give it to emit",
+}
+
+
+def read_infrastructure(config: Fields, report: Report) -> tuple[Infrastructure, CronPolicy]:
+    """Read the key `infrastructure` of a config; defaults stand where nothing is written."""
+    fields = config.inner("infrastructure")
+    fields.check_known(
+        ("handler", "queue", "mailbox", "concurrency", "supervision", "isolation", "cron"),
+        hints=HINTS,
+    )
+    handler = fields.inner("handler")
+    handler.check_known(("ram", "cpu", "timeout"), hints=HANDLER_HINTS)
+    timeout_s = handler.seconds("timeout", default=0.0) or None
+    ram_mb = handler.count("ram", default=0, minimum=1) or None
+    cpu = handler.number("cpu", default=0.0, is_above=True) or None
+    queue_fields = fields.inner("queue")
+    infrastructure = Infrastructure(
+        timeout_s=timeout_s,
+        ram_mb=ram_mb,
+        cpu=cpu,
+        concurrency=_concurrency(fields, queue_fields),
+        isolation=fields.choice("isolation", ("thread", "process"), default="thread"),
+        mailbox=_mailbox(fields.inner("mailbox")),
+        supervision=_supervision(fields.inner("supervision")),
+        queue=_queue(queue_fields, report, timeout_s=timeout_s),
+    )
+    return infrastructure, _cron(fields.inner("cron"))
+
+
+def _concurrency(fields: Fields, queue: Fields) -> int | None:
+    # Motia's types have it under queue; ours holds for every kind, so it stands a level up.
+    of = fields if fields.has("concurrency") else queue
+    return of.count("concurrency", default=0, minimum=1, maximum=CONCURRENCY_MAX) or None
+
+
+def _mailbox(fields: Fields) -> MailboxPolicy:
+    fields.check_known(("size", "overflow"))
+    default = MailboxPolicy()
+    words: tuple[Overflow, ...] = typing.get_args(Overflow)
+    return MailboxPolicy(
+        size_max=fields.count(
+            "size", default=default.size_max, minimum=1, maximum=MAILBOX_SIZE_MAX
+        ),
+        overflow=fields.choice("overflow", words, default=default.overflow),
+    )
+
+
+def _supervision(fields: Fields) -> SupervisionPolicy:
+    fields.check_known(("restarts", "window", "backoff"), hints={"maxRestarts": "write restarts"})
+    default = SupervisionPolicy()
+    delay_s, delay_s_max = default.backoff_s, default.backoff_s_max
+    if isinstance(fields.get("backoff"), int | float):
+        delay_s = fields.seconds("backoff", default=delay_s)
+    elif fields.has("backoff"):
+        backoff = fields.inner("backoff")
+        backoff.check_known(("delay", "maxDelay"))
+        delay_s = backoff.seconds("delay", default=delay_s)
+        delay_s_max = backoff.seconds("maxDelay", default=delay_s_max)
+    return SupervisionPolicy(
+        restarts_max=fields.count("restarts", default=default.restarts_max, maximum=RESTARTS_MAX),
+        window_s=fields.seconds("window", default=default.window_s),
+        backoff_s=delay_s,
+        backoff_s_max=max(delay_s, delay_s_max),
+    )
+
+
+def _queue(fields: Fields, report: Report, *, timeout_s: float | None) -> QueuePolicy:
+    fields.check_known(
+        (
+            "type",
+            "maxRetries",
+            "visibilityTimeout",
+            "delaySeconds",
+            "concurrency",
+            "backoff",
+            "transactional",
+        ),
+        hints=QUEUE_HINTS,
+    )
+    default = QueuePolicy()
+    return QueuePolicy(
+        is_fifo=fields.choice("type", ("standard", "fifo"), default="standard") == "fifo",
+        is_transactional=fields.flag("transactional", default=False),
+        retries_max=fields.count("maxRetries", default=default.retries_max, maximum=RETRIES_MAX),
+        visibility_s=_visibility_s(fields, report, timeout_s=timeout_s),
+        delay_s=fields.number("delaySeconds", default=default.delay_s),
+        backoff=_backoff(fields),
+    )
+
+
+def _visibility_s(fields: Fields, report: Report, *, timeout_s: float | None) -> float:
+    default_s = QueuePolicy().visibility_s
+    visibility_s = fields.seconds("visibilityTimeout", default=default_s)
+    if timeout_s is None or visibility_s > timeout_s:
+        return visibility_s
+    if fields.has("visibilityTimeout"):
+        report.error(
+            fields.name("visibilityTimeout"),
+            f"is {visibility_s:g} s, not above handler.timeout of {timeout_s:g} s: "
+            "events would be given out again while their handler runs",
+            f"write visibilityTimeout: {timeout_s + VISIBILITY_MARGIN_S:g} or leave it out",
+        )
+    return timeout_s + VISIBILITY_MARGIN_S
+
+
+def _backoff(fields: Fields) -> Backoff:
+    default = Backoff()
+    kinds: tuple[typing.Literal["fixed", "linear", "exponential"], ...] = (
+        "fixed",
+        "linear",
+        "exponential",
+    )
+    if isinstance(fields.get("backoff"), str):
+        return Backoff(type=fields.choice("backoff", kinds, default=default.type))
+    inner = fields.inner("backoff")
+    inner.check_known(("type", "delay", "maxDelay", "jitter"))
+    delay_s = inner.number("delay", default=default.delay_s)
+    return Backoff(
+        type=inner.choice("type", kinds, default=default.type),
+        delay_s=delay_s,
+        delay_s_max=max(delay_s, inner.seconds("maxDelay", default=default.delay_s_max)),
+        jitter=inner.number("jitter", default=default.jitter, maximum=1.0),
+    )
+
+
+def _cron(fields: Fields) -> CronPolicy:
+    fields.check_known(("timezone", "overlap", "misfire", "grace"))
+    default = CronPolicy()
+    return CronPolicy(
+        timezone=fields.text("timezone"),
+        overlap=fields.choice("overlap", ("skip", "allow"), default=default.overlap),
+        misfire=fields.choice("misfire", ("skip", "once"), default=default.misfire),
+        grace_s=fields.seconds("grace", default=default.grace_s),
+    )
