@@ -1,0 +1,342 @@
+"""What one running handler does to the world: its events, state, streams and log lines.
+
+`World` is the part that all calls of a system share, `CallEffects` the cheap part of one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, cast
+
+import msgspec
+
+from motia_actors.clock import Clock
+from motia_actors.errors import InvalidInputError, UnknownStreamError, UsageError
+from motia_actors.messages import Call, Event, Target
+from motia_actors.payload import decode, encode
+from motia_actors.promise import Promise
+from motia_actors.runner import Effects
+from motia_actors.steps.config import Step
+from motia_actors.store import (
+    EventPut,
+    StateClear,
+    StateDelete,
+    StateSet,
+    Store,
+    StreamDelete,
+    StreamSend,
+    StreamSet,
+    Write,
+)
+from motia_actors.telemetry.logs import LEVELS, Level, LogRecord, LogSink
+from motia_actors.telemetry.traces import new_event_id
+
+T = TypeVar("T")
+
+Validator = Callable[[object], Sequence[tuple[str, str]]]
+"""Answers a (field, reason) pair for each way in which a decoded value breaks a schema."""
+
+# Above this many unfinished writes the finished ones among them are let go of.
+_PENDING_COUNT = 256
+
+_NOTHING: Promise[Any] = Promise.of(None)
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """What the effects of all calls share; made once for a catalog of steps.
+
+    `route` answers the targets of a topic. `streams` has every stream by name, with its
+    validator or None. `validate` is what happens to an item that breaks its stream's schema.
+    """
+
+    store: Store
+    route: Callable[[str], tuple[Target, ...]]
+    log: LogSink
+    clock: Clock
+    streams: Mapping[str, Validator | None] = {}
+    validate: Literal["enforce", "warn", "off"] = "enforce"
+    new_event_id: Callable[[float], str] = new_event_id
+
+
+class CallEffects(Effects):
+    """The effects of one call of step. Any thread may call it."""
+
+    __slots__ = ("_pending", "_step", "_store", "_world", "call")
+
+    def __init__(self, world: World, step: Step, call: Call) -> None:
+        self.call = call
+        self._world = world
+        self._store = world.store
+        self._step = step
+        self._pending: list[Promise[list[object]]] | None = None
+
+    # Events.
+
+    def emit(self, event: Mapping[str, Any]) -> Promise[None]:
+        """Queue an event for every step of its topic.
+
+        A topic that the step does not declare is not delivered, and logged as an error.
+
+        Raises:
+            UsageError: event is no mapping with a text `topic`.
+            PayloadError: its data has no JSON form.
+        """
+        topic = event.get("topic") if isinstance(event, Mapping) else None
+        if not isinstance(topic, str):
+            raise UsageError(
+                f"emit got {_briefly(event)}; write emit({{'topic': 'order.created', 'data': …}})"
+            )
+        step, world = self._step, self._world
+        if not step.may_emit(topic):
+            declared = [emit.topic for emit in step.emits]
+            self.log(
+                "error",
+                f"step {step.name!r} may not emit {topic!r}: add it to emits in {step.id}",
+                {"topic": topic, "declared": declared, "file": step.id},
+            )
+            return _NOTHING
+        group = event.get("messageGroupId")
+        put = Event(
+            id=world.new_event_id(world.clock.now_s()),
+            topic=topic,
+            data=encode(event.get("data")),
+            trace_id=self.call.trace_id,
+            flows=step.flows,
+            group_id=None if group is None else _key("messageGroupId", group),
+        )
+        targets = world.route(topic)
+        if not targets:
+            return _NOTHING
+        return self._write(EventPut(event=put, targets=targets), _none)
+
+    # State.
+
+    def state_get(self, group: str, key: str) -> Any:
+        """Read the stored value, None where there is none."""
+        value = self._store.state.get(_key("group", group), _key("key", key))
+        return None if value is None else decode(value)
+
+    def state_group(self, group: str) -> list[Any]:
+        """All values of the group, in the order of their keys."""
+        items = self._store.state.group(_key("group", group))
+        return [decode(item.value) for item in items]
+
+    def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
+        """Store value; answers it. Raises PayloadError where it has no JSON form."""
+        data = encode(value)
+        write = StateSet(group=_key("group", group), key=_key("key", key), value=data)
+        return self._write(write, lambda _: value)
+
+    def state_delete(self, group: str, key: str) -> Promise[Any]:
+        """Remove; answers the old value or None."""
+        return self._write(StateDelete(group=_key("group", group), key=_key("key", key)), _decoded)
+
+    def state_clear(self, group: str) -> Promise[None]:
+        """Remove all values of the group."""
+        return self._write(StateClear(group=_key("group", group)), _none)
+
+    # Streams.
+
+    def stream_names(self) -> tuple[str, ...]:
+        """List the names of all streams, as defined."""
+        return tuple(self._world.streams)
+
+    def stream_get(self, stream: str, group: str, item_id: str) -> Any:
+        """Read the item with `__motia`, or None."""
+        self._known(stream)
+        group = _key("group", group)
+        data = self._store.streams.get(stream, group, _key("id", item_id))
+        return None if data is None else _marked(decode(data), stream, group)
+
+    def stream_group(self, stream: str, group: str) -> list[Any]:
+        """All items of the group, each with `__motia`, in the order of their creation."""
+        self._known(stream)
+        group = _key("group", group)
+        items = self._store.streams.group(stream, group)
+        return [_marked(decode(data), stream, group) for data in items]
+
+    def stream_set(self, stream: str, group: str, item_id: str, data: object) -> Promise[Any]:
+        """Store the item whole; answers it with `id` and `__motia`.
+
+        None, False, 0 and the empty text store nothing and answer None, as in Motia 0.17.
+
+        Raises:
+            UsageError: data is no object.
+            InvalidInputError: it breaks the stream's schema, which is enforced.
+        """
+        validator = self._known(stream)
+        if data is None or data is False or data in (0, ""):
+            return _NOTHING
+        group, item_id = _key("group", group), _key("id", item_id)
+        fields = data if isinstance(data, dict) else decode(encode(data))
+        if not isinstance(fields, dict):
+            raise UsageError(
+                f"stream {stream!r} keeps objects, not {_briefly(data)}; "
+                f"write set(group, id, {{'value': …}})"
+            )
+        item = {**fields, "id": item_id}
+        item.pop("__motia", None)  # It comes back with what was read before.
+        encoded = encode(item)
+        if validator is not None and self._world.validate != "off":
+            self._check(stream, item_id, validator(decode(encoded)))
+        write = StreamSet(stream=stream, group=group, item_id=item_id, data=encoded)
+        return self._write(write, lambda _: _marked(item, stream, group))
+
+    def stream_delete(self, stream: str, group: str, item_id: str) -> Promise[Any]:
+        """Remove; answers the old item with `__motia`, or None."""
+        self._known(stream)
+        group = _key("group", group)
+        write = StreamDelete(stream=stream, group=group, item_id=_key("id", item_id))
+
+        def old(data: bytes | None) -> Any:
+            return None if data is None else _marked(decode(data), stream, group)
+
+        return self._write(write, old)
+
+    def stream_send(
+        self, stream: str, channel: Mapping[str, Any], event: Mapping[str, Any]
+    ) -> Promise[None]:
+        """Tell listeners of channel (`groupId`, perhaps `id`) event (`type`, `data`)."""
+        self._known(stream)
+        if not isinstance(channel, Mapping) or not isinstance(event, Mapping):
+            raise UsageError(
+                f"send of stream {stream!r} got {_briefly(channel)}, {_briefly(event)}; "
+                f"write send({{'groupId': …}}, {{'type': …, 'data': …}})"
+            )
+        item_id = channel.get("id")
+        write = StreamSend(
+            stream=stream,
+            group=_key("groupId", channel.get("groupId")),
+            item_id=None if item_id is None else _key("id", item_id),
+            data=encode({"type": event.get("type"), "data": event.get("data")}),
+        )
+        return self._write(write, _none)
+
+    # The rest.
+
+    def log(self, level: str, message: object, fields: object = None) -> None:
+        """Log a line; a level that does not exist counts as info. Never raises."""
+        world = self._world
+        known = cast("Level", level if level in LEVELS else "info")
+        if not world.log.takes(known):
+            return
+        record = LogRecord(
+            level=known,
+            at_s=world.clock.now_s(),
+            message=message,
+            trace_id=self.call.trace_id,
+            flows=self._step.flows,
+            step=self._step.name,
+            fields=fields,
+        )
+        world.log.write(record)
+
+    def settle(self) -> Promise[None]:
+        """Kept once every effect started so far is; fails with the first that failed."""
+        if self._pending is None:
+            return _NOTHING
+        pending = self._pending = [one for one in self._pending if _is_open(one)]
+        return _all(list(pending)) if pending else _NOTHING
+
+    def _write(self, write: Write[T], answer: Callable[[T], Any]) -> Promise[Any]:
+        committed = self._store.commit([write])
+        if committed.is_done and committed.error is None:
+            return Promise.of(answer(cast("T", committed.result()[0])))
+        if self._pending is None:
+            self._pending = []
+        elif len(self._pending) >= _PENDING_COUNT:
+            self._pending = [one for one in self._pending if _is_open(one)]
+        self._pending.append(committed)
+        mapped: Promise[Any] = Promise()
+
+        def done(promise: Promise[list[object]]) -> None:
+            if promise.error is not None:
+                mapped.set_error(promise.error)
+            else:
+                _set(mapped, lambda: answer(cast("T", promise.result()[0])))
+
+        committed.on_done(done)
+        return mapped
+
+    def _known(self, stream: str) -> Validator | None:
+        try:
+            return self._world.streams[stream]
+        except KeyError:
+            raise UnknownStreamError(stream, self.stream_names()) from None
+
+    def _check(self, stream: str, item_id: str, problems: Sequence[tuple[str, str]]) -> None:
+        if not problems:
+            return
+        error = InvalidInputError(f"item {item_id!r} of stream {stream!r}", problems)
+        if self._world.validate == "enforce":
+            raise error
+        self.log("warn", str(error))
+
+
+def _is_open(promise: Promise[list[object]]) -> bool:
+    """Whether it runs, or failed and somebody must hear of it."""
+    return not promise.is_done or promise.error is not None
+
+
+def _all(promises: list[Promise[list[object]]]) -> Promise[None]:
+    """Kept once all are, in order, so that the first to have started is the one blamed."""
+    settled: Promise[None] = Promise()
+    left = iter(promises)
+
+    def next_one(_: Promise[list[object]] | None) -> None:
+        # A loop over those that are done, so that many of them take no stack.
+        for promise in left:
+            if not promise.is_done:
+                promise.on_done(next_one)
+                return
+        failed = next((one.error for one in promises if one.error is not None), None)
+        if failed is not None:
+            settled.set_error(failed)
+        else:
+            settled.set(None)
+
+    next_one(None)
+    return settled
+
+
+def _set(promise: Promise[Any], make: Callable[[], Any]) -> None:
+    try:
+        promise.set(make())
+    except Exception as error:  # noqa: BLE001 (whoever waits must hear of it)
+        promise.set_error(error)
+
+
+def _none(_: object) -> None:
+    return None
+
+
+def _decoded(data: bytes | None) -> Any:
+    return None if data is None else decode(data)
+
+
+def _marked(item: Any, stream: str, group: str) -> Any:
+    if not isinstance(item, dict):
+        return item
+    place = {
+        "type": "state-stream",
+        "streamName": stream,
+        "groupId": group,
+        "id": item.get("id"),
+    }
+    return {**item, "__motia": place}
+
+
+def _key(what: str, value: object) -> str:
+    """Write a key as text; numbers and None read as JavaScript would write them, as in Motia."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict | list | set | tuple):
+        raise UsageError(f"{what} must be a text, not {_briefly(value)}")
+    return str(value)
+
+
+def _briefly(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -1,0 +1,47 @@
+"""Make an outcome of what a handler raised, with a stack that shows the user's frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from traceback import StackSummary, TracebackException
+
+from motia_actors.messages import Failed
+
+MESSAGE_CHARS_MAX = 8_192
+STACK_CHARS_MAX = 16_384
+
+_OURS = str(Path(__file__).parents[1])
+
+
+def failed(error: BaseException) -> Failed:
+    """Describe error; never raises, whatever the error's own methods do."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 (boundary: `__str__` is the user's)
+        message = f"<{type(error).__name__} without text>"
+    return Failed(
+        kind=type(error).__name__,
+        message=message[:MESSAGE_CHARS_MAX],
+        stack=_stack(error),
+    )
+
+
+def _stack(error: BaseException) -> str:
+    try:
+        described = TracebackException.from_exception(error)
+        text = "".join(_without_ours(described).format())
+    except Exception:  # noqa: BLE001 (boundary: formatting calls the user's methods)
+        return ""
+    # The end is where it broke.
+    return text if len(text) <= STACK_CHARS_MAX else "…" + text[-STACK_CHARS_MAX + 1 :]
+
+
+def _without_ours(described: TracebackException) -> TracebackException:
+    link: TracebackException | None = described
+    for _ in range(20):  # A longer chain is cut by STACK_CHARS_MAX anyhow.
+        if link is None:
+            break
+        frames = [frame for frame in link.stack if not frame.filename.startswith(_OURS)]
+        link.stack = StackSummary.from_list(frames)
+        link = link.__cause__ or link.__context__
+    return described

@@ -1,0 +1,57 @@
+"""Start the operations of one call, and answer them as the calling thread can take it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from motia_actors.promise import Promise
+from motia_actors.runner import Effects
+from motia_actors.runners.waiting import Done, Effect, Later, has_loop
+
+# Above this many operations that nobody awaited the finished ones among them are let go of.
+_UNAWAITED_COUNT = 256
+
+
+class Operations:
+    """What the parts of one context share."""
+
+    __slots__ = ("_unawaited", "effects", "wraps_state")
+
+    def __init__(self, effects: Effects, *, wraps_state: bool) -> None:
+        self.effects, self.wraps_state = effects, wraps_state
+        self._unawaited: set[Effect] | None = None
+
+    def write(self, promise: Promise[Any]) -> Any:
+        """Answer an awaitable on an event loop, elsewhere the value once it is there."""
+        if not has_loop():
+            return promise.result()
+        if promise.is_done and promise.error is None:
+            return Done(promise.result())
+        if self._unawaited is None:
+            self._unawaited = set()
+        elif len(self._unawaited) >= _UNAWAITED_COUNT:
+            for effect in [one for one in self._unawaited if one.is_over]:
+                self._unawaited.discard(effect)
+        return Effect(promise, self._unawaited)
+
+    def read(self, read: Callable[[], object]) -> Any:
+        """Answer what read does: at once, unless this call still writes."""
+        if not has_loop():
+            return read()
+        before = self.effects.settle()
+        return Done(read()) if before.is_done else Later(before, read)
+
+    def refuse(self, wrote: str, right: str) -> Any:
+        """Do nothing, as Motia does with such a call, and say what to write."""
+        self.warn(wrote, right)
+        return Done(None) if has_loop() else None
+
+    def warn(self, wrote: str, right: str) -> None:
+        """Say what to write in place of what was written."""
+        self.effects.log("warn", f"context.{wrote} is not Motia's way; write context.{right}")
+
+    def unheard(self) -> BaseException | None:
+        """Find the first error of an operation that nobody awaited."""
+        errors = (effect.promise.error for effect in self._unawaited or ())
+        return next((error for error in errors if error is not None), None)

@@ -1,0 +1,115 @@
+"""Load Python steps: their config as it is, and their handler with its middleware."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from motia_actors.errors import StepLoadError
+from motia_actors.runner import Loaded, Runner
+from motia_actors.runners.handler import PythonHandler
+from motia_actors.runners.imports import ProjectImports
+from motia_actors.runners.pool import ThreadPool
+from motia_actors.threads import allocate_lock
+
+
+class PythonRunner(Runner):
+    """Runs the Python steps of the project at root, in this process.
+
+    `state_envelope` gives handlers the wrapped `state.get` of Motia 0.17. Any thread may load;
+    one does at a time.
+    """
+
+    suffixes = (".py",)
+
+    def __init__(self, root: Path, *, state_envelope: bool = False) -> None:
+        self._root = root.resolve()
+        self._imports = ProjectImports(root)
+        self._pool = ThreadPool()
+        self._state_envelope = state_envelope
+        self._lock = allocate_lock()
+
+    def load(self, path: Path) -> Loaded:
+        """Import a step or stream file anew; functions of an older version keep working.
+
+        Raises:
+            StepLoadError: it raised, whatever it was, or its config or handler is unusable.
+        """
+        full = (self._root / path).resolve()
+        shown = full.relative_to(self._root).as_posix()
+        with self._lock:
+            try:
+                module = self._imports.load(full)
+            # A step file may call sys.exit(), and all other steps live in this process.
+            except BaseException as error:
+                reason, line = self._reason(error, full)
+                raise StepLoadError(shown, reason, line=line) from error
+        config, function = getattr(module, "config", None), getattr(module, "handler", None)
+        if function is not None and not callable(function):
+            raise StepLoadError(shown, f"handler is a {type(function).__name__}, not a function")
+        if not isinstance(config, Mapping):
+            if config is not None and function is not None:
+                raise StepLoadError(shown, f"config is a {type(config).__name__}, not a dict")
+            config = None
+        if function is None:
+            return Loaded(config=config, handler=None)
+        return Loaded(config=config, handler=self._handler(shown, config or {}, function))
+
+    def forget_modules(self) -> None:
+        """Import the project's own modules anew from now on; those in use stay as they are."""
+        with self._lock:
+            self._imports.forget()
+
+    @contextmanager
+    def fresh_modules(self) -> Iterator[None]:
+        """Forget the project's modules; where the body raises, those from before return."""
+        with self._imports.fresh():
+            yield
+
+    def close(self) -> None:
+        """Forget the project and let idle threads end."""
+        self._imports.leave()
+        self._pool.close()
+
+    def _handler(
+        self, shown: str, config: Mapping[str, Any], function: Callable[..., Any]
+    ) -> PythonHandler:
+        listed = config.get("middleware") if config.get("type") == "api" else None
+        middleware = listed if isinstance(listed, list | tuple) else [listed] if listed else []
+        for one in middleware:
+            if not callable(one):
+                raise StepLoadError(
+                    shown, f"config.middleware holds a {type(one).__name__}; it takes functions"
+                )
+        return PythonHandler(
+            function, middleware, pool=self._pool, state_envelope=self._state_envelope
+        )
+
+    def _reason(self, error: BaseException, path: Path) -> tuple[str, int | None]:
+        """Say what went wrong in the words of whoever must mend it, and on which line."""
+        line: int | None = None
+        inner = ""
+        for frame in traceback.extract_tb(error.__traceback__):
+            if frame.filename == str(path):
+                line = frame.lineno
+            elif frame.filename.startswith(f"{self._root}/"):
+                inner = f" (in {Path(frame.filename).relative_to(self._root)}:{frame.lineno})"
+        if isinstance(error, SyntaxError):
+            if error.filename == str(path):
+                return f"{type(error).__name__}: {error.msg}", error.lineno
+            return f"{type(error).__name__}: {error.msg} (in {error.filename}:{error.lineno})", line
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            return f"{self._missing(error.name)}{inner}", line
+        try:
+            return f"{type(error).__name__}: {error}{inner}", line
+        except Exception:  # noqa: BLE001 (boundary: `__str__` is the user's)
+            return type(error).__name__, line
+
+    def _missing(self, name: str) -> str:
+        top = name.partition(".")[0]
+        if (self._root / top).is_dir() or (self._root / f"{top}.py").is_file():
+            return f"the project has no module {name!r}"
+        return f"package {top!r} is not installed; add it to requirements.txt and install it"
