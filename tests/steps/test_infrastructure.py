@@ -1,0 +1,156 @@
+"""How a step runs: 0.17's keys, ours, and what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from motia_actors.steps.config import Backoff, CronPolicy, Infrastructure
+from tests.steps.reports import API, CRON, EVENT, NOOP, read, step_of
+
+READ: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    ({"handler": {"timeout": 0.5}}, {"timeout_s": 0.5}),
+    ({"handler": {"timeout": 3600}}, {"timeout_s": 3600.0, "queue": {"visibility_s": 3630.0}}),
+    ({"handler": {"ram": 256, "cpu": 0.25}}, {"ram_mb": 256, "cpu": 0.25}),
+    (
+        {"handler": {"timeout": 30}, "queue": {"maxRetries": 5, "visibilityTimeout": 60}},
+        {"timeout_s": 30.0, "queue": {"retries_max": 5, "visibility_s": 60.0}},
+    ),
+    ({"queue": {"type": "fifo", "maxRetries": 0}}, {"queue": {"is_fifo": True, "retries_max": 0}}),
+    ({"queue": {"delaySeconds": 1.5}}, {"queue": {"delay_s": 1.5}}),
+    ({"queue": {"transactional": True}}, {"queue": {"is_transactional": True}}),
+    ({"queue": {"concurrency": 4}}, {"concurrency": 4}),
+    ({"concurrency": 2, "queue": {"concurrency": 4}}, {"concurrency": 2}),
+    ({"queue": {"backoff": "exponential"}}, {"queue": {"backoff": {"type": "exponential"}}}),
+    (
+        {"queue": {"backoff": {"type": "linear", "delay": 1, "maxDelay": 60, "jitter": 0.5}}},
+        {"queue": {"backoff": Backoff(type="linear", delay_s=1, delay_s_max=60, jitter=0.5)}},
+    ),
+    ({"mailbox": {"size": 1}}, {"mailbox": {"size_max": 1}}),
+    ({"mailbox": {"overflow": "drop_oldest"}}, {"mailbox": {"overflow": "drop_oldest"}}),
+    ({"mailbox": {"overflow": "drop-newest"}}, {"mailbox": {"overflow": "drop_newest"}}),
+    ({"supervision": {"restarts": 0}}, {"supervision": {"restarts_max": 0}}),
+    (
+        {"supervision": {"window": 5, "backoff": 1}},
+        {"supervision": {"window_s": 5.0, "backoff_s": 1.0}},
+    ),
+    (
+        {"supervision": {"backoff": {"delay": 1, "maxDelay": 9}}},
+        {"supervision": {"backoff_s": 1.0, "backoff_s_max": 9.0}},
+    ),
+    ({"isolation": "process"}, {"isolation": "process"}),
+]
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"handler": {"timeout": 0}}, "handler.timeout"),
+    ({"handler": {"timeout": -1}}, "handler.timeout"),
+    ({"handler": {"timeout": "30"}}, "handler.timeout"),
+    ({"handler": {"timeout": True}}, "handler.timeout"),
+    ({"handler": {"timeout": float("inf")}}, "handler.timeout"),
+    ({"handler": {"ram": 1.5}}, "handler.ram"),
+    ({"handler": 30}, "handler"),
+    ({"queue": {"type": "lifo"}}, "queue.type"),
+    ({"queue": {"maxRetries": -1}}, "queue.maxRetries"),
+    ({"queue": {"maxRetries": 2.5}}, "queue.maxRetries"),
+    ({"queue": {"delaySeconds": -1}}, "queue.delaySeconds"),
+    ({"queue": {"transactional": "yes"}}, "queue.transactional"),
+    ({"queue": {"concurrency": 0}}, "queue.concurrency"),
+    ({"queue": {"backoff": "random"}}, "queue.backoff"),
+    ({"queue": {"backoff": {"jitter": 2}}}, "queue.backoff.jitter"),
+    ({"concurrency": 0}, "concurrency"),
+    ({"concurrency": 10_001}, "concurrency"),
+    ({"mailbox": {"size": 0}}, "mailbox.size"),
+    ({"mailbox": {"size": 1_000_001}}, "mailbox.size"),
+    ({"mailbox": {"overflow": "explode"}}, "mailbox.overflow"),
+    ({"supervision": {"window": 0}}, "supervision.window"),
+    ({"isolation": "container"}, "isolation"),
+    ({"cron": {"overlap": "maybe"}}, "cron.overlap"),
+    ({"cron": {"grace": -1}}, "cron.grace"),
+]
+
+UNKNOWN: list[tuple[dict[str, Any], str, str]] = [
+    ({"queue": {"retries": 3}}, "queue.retries", "maxRetries"),
+    ({"queue": {"backoffRate": 2}}, "queue.backoffRate", "exponential"),
+    ({"queue": {"maxRetry": 3}}, "queue.maxRetry", "maxRetries"),
+    ({"handler": {"memory": 128}}, "handler.memory", "ram"),
+    ({"timeout": 3}, "timeout", "handler"),
+    ({"messageGroupId": "x"}, "messageGroupId", "emit"),
+    ({"mailbox": {"capacity": 3}}, "mailbox.capacity", "remove it"),
+]
+
+
+def merged(expected: dict[str, Any]) -> dict[str, Any]:
+    whole: dict[str, Any] = msgspec.to_builtins(Infrastructure())
+    for key, value in msgspec.to_builtins(expected).items():
+        if isinstance(value, dict):
+            inner = value.get("backoff")
+            if isinstance(inner, dict):
+                value["backoff"] = whole[key]["backoff"] | inner
+            whole[key] |= value
+        else:
+            whole[key] = value
+    return whole
+
+
+@pytest.mark.parametrize(("written", "expected"), READ, ids=repr)
+def test_what_is_written_is_kept_and_the_rest_is_default(
+    written: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    step, problems = read(EVENT | {"infrastructure": written})
+
+    assert problems == []
+    assert step is not None
+    assert msgspec.to_builtins(step.infrastructure) == merged(expected)
+
+
+@pytest.mark.parametrize(("written", "field"), WRONG, ids=repr)
+def test_a_value_out_of_range_is_an_error_at_its_field(written: dict[str, Any], field: str) -> None:
+    step, problems = read(EVENT | {"infrastructure": written})
+
+    assert step is None
+    assert [problem.field for problem in problems] == [f"infrastructure.{field}"]
+    assert problems[0].way_out
+
+
+@pytest.mark.parametrize(("written", "field", "way_out"), UNKNOWN, ids=repr)
+def test_an_unknown_key_warns_of_the_right_one(
+    written: dict[str, Any], field: str, way_out: str
+) -> None:
+    step, problems = read(EVENT | {"infrastructure": written})
+
+    assert step is not None
+    assert [problem.field for problem in problems] == [f"infrastructure.{field}"]
+    assert way_out in problems[0].way_out
+
+
+@pytest.mark.parametrize("timeout", [30, 31])
+def test_an_event_must_stay_leased_for_longer_than_its_handler_may_run(timeout: int) -> None:
+    written = {"handler": {"timeout": timeout}, "queue": {"visibilityTimeout": 30}}
+
+    step, problems = read(EVENT | {"infrastructure": written})
+
+    assert step is None
+    assert "30 s" in problems[0].reason
+    assert f"{timeout} s" in problems[0].reason
+
+
+@pytest.mark.parametrize("base", [API, EVENT, CRON, NOOP], ids=lambda base: str(base["type"]))
+def test_infrastructure_is_allowed_on_every_kind(base: dict[str, Any]) -> None:
+    step, problems = read(base | {"infrastructure": {"concurrency": 3}})
+
+    assert problems == []
+    assert step is not None
+    assert step.infrastructure.concurrency == 3
+
+
+def test_a_cron_step_says_where_it_is_and_what_it_missed() -> None:
+    written = {"timezone": "Europe/Berlin", "overlap": "allow", "misfire": "once", "grace": 60}
+
+    step = step_of(CRON | {"infrastructure": {"cron": written}})
+
+    assert step.cron_policy == CronPolicy(
+        timezone="Europe/Berlin", overlap="allow", misfire="once", grace_s=60.0
+    )
