@@ -27,6 +27,9 @@ STOP_S_MAX = 20.0
 ANSWER_S_MAX = 20.0
 SETTLE_S_MAX = 15.0
 LOOK_EVERY_S = 0.02
+SERVING = "serving "  # What each worker logs when it is ready.
+
+COUNT_OPTIONS = ("-w", "--workers")
 
 Via = Literal["gunicorn", "start", "dev"]
 T = TypeVar("T")
@@ -144,6 +147,8 @@ class Server:
         kept = {name: value for name, value in os.environ.items() if "MOTIA" not in name}
         self._env = {**kept, "PYTHONUNBUFFERED": "1", **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
+        self._worker_count = worker_count(options)
+        self._served_count = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -153,7 +158,8 @@ class Server:
         self.kill()
 
     def start(self) -> None:
-        """Start it and wait until it answers that it is ready."""
+        """Start it and wait until every worker serves."""
+        self._served_count = self.served_count()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -165,13 +171,16 @@ class Server:
                 start_new_session=True,
             )
         try:
-            wait_until(self._is_ready, what="/readyz answers 200", limit_s=START_S_MAX)
+            wait_until(self._is_ready, what="every worker is ready", limit_s=START_S_MAX)
         except AssertionError as error:
             self.kill()
             raise AssertionError(f"{error}\n{self.log()}") from None
 
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, f"ended with {self.process.returncode}"
+        # A worker that is told to stop while it still starts would be killed in the end.
+        if self.served_count() < self._served_count + self._worker_count:
+            return False
         with contextlib.suppress(OSError, http.client.HTTPException), self.client() as client:
             return client.get("/readyz").status == 200
         return False
@@ -202,7 +211,11 @@ class Server:
 
     def log(self) -> str:
         """All that its processes have written so far."""
-        return self._log.read_text("utf-8", "replace")
+        return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
+
+    def served_count(self) -> int:
+        """Count the workers that have ever been ready here."""
+        return self.log().count(SERVING)
 
     def workers(self) -> list[int]:
         """Process ids of gunicorn's workers, oldest first (Linux)."""
@@ -237,6 +250,12 @@ class Server:
         log = self.log()
         assert code == 0, log
         assert "Traceback" not in log, log
+
+
+def worker_count(options: Sequence[str]) -> int:
+    """Find the number of workers in gunicorn's options."""
+    counts = [options[index + 1] for index, name in enumerate(options) if name in COUNT_OPTIONS]
+    return int(counts[-1]) if counts else 1
 
 
 def workers(kind: str, count: int) -> tuple[str, ...]:

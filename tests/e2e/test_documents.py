@@ -14,6 +14,7 @@ from motia_actors.steps.fields import Fields
 from motia_actors.steps.infrastructure import read_infrastructure
 from motia_actors.steps.report import Report
 from tests.e2e.server import ROOT
+from tests.test_tidy import MAY_IMPORT, MODULES, PACKAGE
 
 DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")]
@@ -100,3 +101,16 @@ def test_the_settings_page_lists_every_key_of_infrastructure() -> None:
     read_infrastructure(Fields(config, report), report)
 
     assert not report.problems
+
+
+def test_the_architecture_page_tells_of_every_unit_after_those_it_imports() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    table = text.split("| unit |")[1].split("\n\n")[0]
+    told = [
+        name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    ]
+    units = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
+
+    assert set(told) == {unit for unit in units if not unit.startswith("__")}
+    for index, unit in enumerate(told):
+        assert set(MAY_IMPORT[unit].split()) & set(told) <= set(told[:index]), unit

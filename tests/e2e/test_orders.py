@@ -80,4 +80,5 @@ def test_a_worker_that_dies_hands_its_work_to_the_others(shop: Server) -> None:
 
     order_ids += place(shop, 20)
     wait_until_shipped(shop, order_ids)
+    wait_until(lambda: shop.served_count() == 3, what="a new worker took its place")
     assert shop.stop() == 0

@@ -87,7 +87,8 @@ def test_hup_swaps_the_workers_and_loses_no_acknowledged_order(customer: Custome
     old = set(server.workers())
 
     server.signal(signal.SIGHUP)
-    wait_until(lambda: len(new := server.workers()) == 2 and not old & set(new), what="new workers")
+    wait_until(lambda: server.served_count() == 4, what="two new workers serve")
+    wait_until(lambda: not old & set(server.workers()), what="the old workers are gone", limit_s=40)
     enough = len(customer.order_ids) + 10
     wait_until(lambda: len(customer.order_ids) > enough, what="the customer shops on")
     customer.is_done.set()
