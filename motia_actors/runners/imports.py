@@ -53,13 +53,13 @@ class ProjectImports:
         self.forget()
 
     def load(self, path: Path) -> ModuleType:
-        """Run a file as a new module, also where it was loaded before.
+        """Run a file below root as a new module, also where it was loaded before.
 
         What the file raises is raised; then the old module, if any, stays where it was.
         """
         self.enter()
         importlib.invalidate_caches()
-        parts = path.resolve().relative_to(self.root).with_suffix("").parts
+        parts = path.relative_to(self.root).with_suffix("").parts
         package = self._package(parts[:-1])
         name = ".".join([*([package] if package else []), parts[-1].replace(".", "_")])
         loader = _FreshLoader(name, str(path), depth=len(parts) - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ class PythonRunner(Runner):
         Raises:
             StepLoadError: it raised, whatever it was, or its config or handler is unusable.
         """
-        full = (self._root / path).resolve()
+        full = self._below_root(path)
         shown = full.relative_to(self._root).as_posix()
         with self._lock:
             try:
@@ -73,6 +74,16 @@ class PythonRunner(Runner):
         """Forget the project and let idle threads end."""
         self._imports.leave()
         self._pool.close()
+
+    def _below_root(self, path: Path) -> Path:
+        """Place path below root without following links: a linked folder belongs to the project."""
+        full = Path(os.path.normpath(self._root / path))
+        if full.is_relative_to(self._root):
+            return full
+        full = full.resolve()
+        if not full.is_relative_to(self._root):
+            raise StepLoadError(str(path), f"it lies outside the project at {self._root}")
+        return full
 
     def _handler(
         self, shown: str, config: Mapping[str, Any], function: Callable[..., Any]

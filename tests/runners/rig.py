@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -122,10 +121,3 @@ class Project:
 
     def step(self, text: str, path: str = "steps/a_step.py") -> Loaded:
         return self.runner.load(self.write(path, text))
-
-
-Start = Callable[[str], Handler]
-
-
-def as_json(value: object) -> Any:
-    return json.loads(json.dumps(value))

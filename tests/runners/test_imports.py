@@ -133,6 +133,22 @@ def test_a_file_that_cannot_be_loaded_says_where_and_why(
     assert line is None or caught.value.line == line
 
 
+def test_a_linked_folder_belongs_to_the_project(project: Project, rig: Rig) -> None:
+    project.write("elsewhere/shared/near.py", "WHERE = 'near'")
+    file = project.write("elsewhere/shared/x_step.py", "from .near import WHERE" + HANDLER)
+    root = project.root / "app"
+    root.mkdir()
+    (root / "steps").symlink_to(file.parent)
+    linked = Project(root)
+
+    loaded = linked.runner.load(root / "steps/x_step.py")
+
+    assert rig.value(loaded.handler) == "near"
+    with pytest.raises(StepLoadError, match="outside the project"):
+        linked.runner.load(file)
+    linked.runner.close()
+
+
 def test_an_error_in_a_helper_names_the_helper(project: Project) -> None:
     project.write("utils/db.py", "\n\nraise ValueError('no DATABASE_URL')")
 
