@@ -1,0 +1,219 @@
+"""The LMDB environment: opened once in each process, refused in a child that inherits it.
+
+The map is sparse and larger than our own limit in bytes, which refuses what would grow the data
+past it: deleting takes pages too, so the room between the two is what a full store is emptied
+with. One size for all means that no process ever has to follow another one's resize.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import lmdb
+import msgspec
+
+from motia_actors.errors import StoreClosedError, StoreCorruptError, StoreError, StoreFullError
+from motia_actors.stores.lmdb import datafile
+from motia_actors.stores.lmdb.transaction import Transaction
+
+_FORMAT_KEY = b"format"
+_FORMAT = b"motia_actors 1"
+_READERS_MAX = 512
+_MAP_BYTES_MIN = 64 * 2**20
+
+# What LMDB says through DiskError where the disk, the quota or the file's limit is reached.
+_FULL_ERRNOS = tuple(os.strerror(number) for number in (28, 122, 27))
+
+
+class Tables(msgspec.Struct, frozen=True):
+    """Handles of the tables; each module of this package says what is in its own."""
+
+    meta: object
+    state: object
+    state_groups: object
+    stream_items: object
+    stream_groups: object
+    changes: object
+    events: object
+    due: object
+    groups: object
+    leases: object
+    steps: object
+    dead: object
+    slots: object
+    journal: object
+
+
+class Environment:
+    """Read and write transactions on one folder."""
+
+    def __init__(self, path: Path, *, bytes_max: int, is_synced: bool) -> None:
+        self.path = path
+        self.bytes_max = bytes_max
+        self._is_synced = is_synced
+        self._pid = 0
+        self._env: lmdb.Environment | None = None
+        self._tables: Tables | None = None
+
+    @property
+    def tables(self) -> Tables:
+        """The tables' handles.
+
+        Raises:
+            StoreClosedError: the environment is not open in this process.
+        """
+        if self._tables is None or self._pid != os.getpid():
+            raise self._closed()
+        return self._tables
+
+    def open(self) -> None:
+        """Open or make the environment.
+
+        Raises:
+            StoreCorruptError: the file is damaged or not ours; it was left as it is.
+            StoreError: it is open in this process already, or the system refused it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        datafile.check(self.path / "data.mdb")
+        try:
+            env = self._opened()
+        except (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError) as error:
+            raise StoreCorruptError(f"{self.path} is not a store of ours: {error}") from error
+        except lmdb.Error as error:
+            raise StoreError(f"cannot open the store in {self.path}: {error}") from error
+        try:
+            self._tables = self._open_tables(env)
+        except BaseException:
+            env.close()
+            raise
+        self._env, self._pid = env, os.getpid()
+        forget = weakref.WeakMethod(self._forget)
+        os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
+
+    def read(self) -> Transaction:
+        """Begin a snapshot; use it with `with` and be quick, it pins old pages.
+
+        Raises:
+            StoreClosedError: the environment is not open in this process.
+        """
+        env = self._env
+        if env is None or self._pid != os.getpid():
+            raise self._closed()
+        try:
+            return cast("Transaction", env.begin())
+        except lmdb.Error as error:
+            if self._env is None:
+                raise self._closed() from error
+            raise StoreError(f"cannot read the store in {self.path}: {error}") from error
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Begin the one write transaction; what is done in it is on disk after the block.
+
+        Raises:
+            StoreFullError: the disk or the map is full; nothing of it was kept.
+            StoreClosedError: the environment is not open in this process.
+            lmdb.Error: anything else, after which the environment is not to be trusted.
+        """
+        env = self._env
+        if env is None or self._pid != os.getpid():
+            raise self._closed()
+        try:
+            with env.begin(write=True) as txn:
+                yield cast("Transaction", txn)
+        except lmdb.MapFullError as error:
+            raise StoreFullError(f"the map of {self.path} is full") from error
+        except lmdb.DiskError as error:
+            if not str(error).endswith(_FULL_ERRNOS):
+                raise
+            raise StoreFullError(f"no room on the disk of {self.path}: {error}") from error
+
+    def bytes_used(self, txn: Transaction) -> int:
+        """Count the bytes of all pages in use; those freed and not yet reused do not count."""
+        pages = page_bytes = 0
+        for name in Tables.__struct_fields__:
+            stat = txn.stat(getattr(self.tables, name))
+            pages += stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+            page_bytes = stat["psize"]
+        return int(pages * page_bytes)
+
+    def map_bytes(self) -> int:
+        """Tell the size of the map, which is address space and not disk."""
+        env = self._env
+        if env is None:
+            raise self._closed()
+        return int(env.info()["map_size"])
+
+    def check_readers(self) -> None:
+        """Free the pages that readers of dead processes still pin."""
+        env = self._env
+        if env is not None and self._pid == os.getpid():
+            env.reader_check()
+
+    def close(self) -> None:
+        """Let go of the environment; reads that still run fail."""
+        env, self._env, self._tables = self._env, None, None
+        if env is not None and self._pid == os.getpid():
+            env.close()
+
+    def _opened(self) -> lmdb.Environment:
+        map_bytes = 2 * self.bytes_max + _MAP_BYTES_MIN
+        while True:
+            try:
+                return lmdb.open(
+                    str(self.path),
+                    map_size=map_bytes,
+                    max_dbs=len(Tables.__struct_fields__),
+                    max_readers=_READERS_MAX,
+                    max_spare_txns=64,
+                    sync=self._is_synced,
+                    mode=0o600,
+                )
+            except (lmdb.MemoryError, MemoryError):
+                # The address space is limited (RLIMIT_AS): a smaller map still works.
+                map_bytes //= 2
+                if map_bytes < _MAP_BYTES_MIN:
+                    raise
+
+    def _open_tables(self, env: lmdb.Environment) -> Tables:
+        with env.begin() as txn:
+            is_new = txn.stat()["entries"] == 0
+        if not is_new:
+            self._check_format(env)
+        with env.begin(write=True) as txn:
+            tables = {
+                name: env.open_db(name.encode(), txn=txn) for name in Tables.__struct_fields__
+            }
+            if is_new:
+                txn.put(_FORMAT_KEY, _FORMAT, db=tables["meta"])
+        return Tables(**tables)
+
+    def _check_format(self, env: lmdb.Environment) -> None:
+        """Tell a store of ours from another program's without writing to it."""
+        try:
+            meta = env.open_db(b"meta", create=False)
+        except lmdb.Error as error:
+            raise StoreCorruptError(f"{self.path} was made by another program") from error
+        with env.begin() as txn:
+            found = txn.get(_FORMAT_KEY, db=meta)
+        if found != _FORMAT:
+            raise StoreCorruptError(f"{self.path} has format {found!r}, not {_FORMAT!r}")
+
+    def _closed(self) -> StoreClosedError:
+        if self._pid not in (0, os.getpid()):
+            return StoreClosedError(
+                f"the store in {self.path} was opened by process {self._pid}, this is "
+                f"{os.getpid()}; open a store of its own after the fork"
+            )
+        return StoreClosedError(f"the store in {self.path} is closed; call open() first")
+
+    def _forget(self) -> None:
+        """Drop what a fork brought along, in the child."""
+        env, self._env, self._tables = self._env, None, None
+        if env is not None:
+            env.close()

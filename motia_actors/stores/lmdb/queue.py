@@ -1,0 +1,104 @@
+"""Reads of the queues in LMDB, and the sweep that frees what dead processes held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from motia_actors.clock import Clock
+from motia_actors.messages import DeadLetter
+from motia_actors.store import EventQueue, QueueDepth
+from motia_actors.stores.lmdb import keys, rows
+from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.owners import Owners
+from motia_actors.stores.lmdb.work import first_with
+
+_letter_decoder = msgspec.msgpack.Decoder(rows.Letter)
+
+
+class LmdbEvents(EventQueue):
+    """Reads of the queues, each from a snapshot of its own."""
+
+    def __init__(
+        self,
+        env: Environment,
+        clock: Clock,
+        owners: Owners,
+        free: Callable[[list[bytes]], int],
+    ) -> None:
+        self._env = env
+        self._clock = clock
+        self._owners = owners
+        self._free = free
+
+    def next_due_s(self, step: str) -> float | None:
+        """When the next delivery of the step is due, or a running lease ends."""
+        with self._env.read() as txn:
+            first = first_with(txn, self._env.tables.due, keys.step8(step))
+        return None if first is None else keys.to_time(first[0][8:16])
+
+    def depth(self, step: str) -> QueueDepth:
+        """How full the step's queue is; a lease that ran out is waiting again."""
+        step8, now = keys.step8(step), keys.time(self._clock.now_s())
+        with self._env.read() as txn:
+            tables = self._env.tables
+            queued, dead = rows.read_counts(txn, tables, step8)
+            # All leases of all steps: no more than there are handlers at work.
+            leases = txn.cursor(tables.leases)
+            leased = sum(1 for key, _ in leases if key[8:16] == step8 and key[16:24] > now)
+        return QueueDepth(waiting=queued - leased, leased=leased, dead=dead)
+
+    def steps(self) -> list[str]:
+        """Ids of all steps that have a delivery or a dead letter, sorted."""
+        with self._env.read() as txn:
+            records = [record for _, record in txn.cursor(self._env.tables.steps)]
+        return sorted(rows.step_text(record) for record in records)
+
+    def dead(self, step: str, *, count_max: int) -> list[DeadLetter]:
+        """The step's dead letters, oldest first."""
+        step8 = keys.step8(step)
+        letters: list[DeadLetter] = []
+        with self._env.read() as txn:
+            tables = self._env.tables
+            cursor = txn.cursor(tables.dead)
+            is_there = cursor.set_range(step8)
+            while is_there and len(letters) < count_max and cursor.key().startswith(step8):
+                letter = _letter_decoder.decode(cursor.value())
+                event, put_s = rows.read_event(txn, tables, letter.event)
+                letters.append(
+                    DeadLetter(
+                        event=event,
+                        step=step,
+                        attempts=letter.attempts,
+                        error=keys.to_text(letter.error),
+                        put_s=put_s,
+                        died_s=letter.died_s,
+                    )
+                )
+                is_there = cursor.next()
+        return letters
+
+    def last_slot_s(self, step: str) -> float | None:
+        """The last slot of a cron step that was claimed, or None."""
+        with self._env.read() as txn:
+            slot = txn.get(keys.step8(step), db=self._env.tables.slots)
+        return None if slot is None else keys.to_time(slot)
+
+    def free_dead_owners(self) -> int:
+        """Make due what processes held that have died since; answers how many deliveries."""
+        self._env.check_readers()
+        with self._owners.dead(self._holders()) as dead:
+            return self._free(dead) if dead else 0
+
+    def _holders(self) -> set[bytes]:
+        """Owners of at least one lease."""
+        holders: set[bytes] = set()
+        with self._env.read() as txn:
+            cursor = txn.cursor(self._env.tables.leases)
+            is_there = cursor.first()
+            while is_there:
+                owner = cursor.key()[:8]
+                holders.add(owner)
+                is_there = cursor.set_range(owner + b"\xff" * 25)
+        return holders

@@ -1,0 +1,199 @@
+"""The rows of the queues and the changes one delivery goes through, inside a transaction.
+
+events: number(8) -> refs(4), event as msgpack: one body for all steps it went to.
+due: step8 due(8) number(8) -> Row: waiting, delayed, retrying and leased in ONE order, because
+    a lease is a delivery that is due later. No recovery is needed after a crash.
+groups: step8 name16(group) number(8) -> event(8) due(8): whole backlog of a FIFO group, of which
+    only the first is in `due` too.
+leases: owner(8) step8 due(8) number(8) -> nothing: what each process holds.
+steps: step8 -> queued(8) dead(8) step text.
+dead: step8 number(8) -> letter as msgpack; its body stays in events.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from motia_actors.messages import Event
+from motia_actors.stores.lmdb import keys
+from motia_actors.stores.lmdb.env import Tables
+from motia_actors.stores.lmdb.transaction import Transaction
+from motia_actors.stores.lmdb.work import Work, first_with
+
+NOBODY = b"\0" * 8
+NO_GROUP = b"\0" * 16
+
+_row = struct.Struct(">8sQ8sI16s")
+_counts = struct.Struct(">QQ")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A delivery in `due`: `lease` is the number of the running lease, 0 where there is none."""
+
+    event: bytes
+    lease: int
+    owner: bytes
+    attempt: int
+    group: bytes
+
+    def pack(self) -> bytes:
+        """Write it as a record."""
+        return _row.pack(self.event, self.lease, self.owner, self.attempt, self.group)
+
+    @classmethod
+    def unpack(cls, record: bytes) -> Row:
+        """Read what pack wrote."""
+        return cls(*_row.unpack(record))
+
+
+class Body(msgspec.Struct, array_like=True):
+    """An event as it is kept; names are bytes so that any text will do."""
+
+    id: bytes
+    topic: bytes
+    data: bytes
+    trace_id: bytes
+    flows: list[bytes]
+    group_id: bytes | None
+    put_s: float = 0.0
+
+
+class Letter(msgspec.Struct, array_like=True):
+    """A dead letter as it is kept."""
+
+    event: bytes
+    attempts: int
+    error: bytes
+    died_s: float
+
+
+_encoder = msgspec.msgpack.Encoder()
+_body_decoder = msgspec.msgpack.Decoder(Body)
+
+
+def body_of(event: Event) -> Body:
+    """Make the event's body, on the thread that commits it."""
+    return Body(
+        id=keys.to_bytes(event.id),
+        topic=keys.to_bytes(event.topic),
+        data=event.data,
+        trace_id=keys.to_bytes(event.trace_id),
+        flows=[keys.to_bytes(flow) for flow in event.flows],
+        group_id=None if event.group_id is None else keys.to_bytes(event.group_id),
+    )
+
+
+def put_body(work: Work, body: Body, *, refs: int) -> bytes:
+    """Keep a body for refs deliveries; answers its number."""
+    number = keys.number(work.next_number())
+    body.put_s = work.now_s
+    record = struct.pack(">I", refs) + _encoder.encode(body)
+    work.txn.put(number, record, db=work.tables.events)
+    return number
+
+
+def read_event(txn: Transaction, tables: Tables, number: bytes) -> tuple[Event, float]:
+    """Read a body back: the event, and when it was put."""
+    record = txn.get(number, db=tables.events)
+    assert record is not None, "a body lives as long as something refers to it"
+    body = _body_decoder.decode(memoryview(record)[4:])
+    event = Event(
+        id=keys.to_text(body.id),
+        topic=keys.to_text(body.topic),
+        data=body.data,
+        trace_id=keys.to_text(body.trace_id),
+        flows=tuple(keys.to_text(flow) for flow in body.flows),
+        group_id=None if body.group_id is None else keys.to_text(body.group_id),
+    )
+    return event, body.put_s
+
+
+def count(work: Work, step8: bytes, step: bytes, *, queued: int, dead: int = 0) -> None:
+    """Add to a step's counts; a step with nothing left is forgotten."""
+    before = read_counts(work.txn, work.tables, step8)
+    after = (before[0] + queued, before[1] + dead)
+    assert min(after) >= 0, "nothing is counted out that was not counted in"
+    if any(after):
+        work.txn.put(step8, _counts.pack(*after) + step, db=work.tables.steps)
+    else:
+        work.txn.delete(step8, db=work.tables.steps)
+
+
+def read_counts(txn: Transaction, tables: Tables, step8: bytes) -> tuple[int, int]:
+    """Read how many deliveries of a step are queued, leased ones included, and how many died."""
+    record = txn.get(step8, db=tables.steps)
+    if record is None:
+        return 0, 0
+    queued, dead = _counts.unpack_from(record)
+    return queued, dead
+
+
+def step_text(record: bytes) -> str:
+    """Read the step's id out of its row in `steps`."""
+    return keys.to_text(record[_counts.size :])
+
+
+def put_delivery(
+    work: Work, step8: bytes, event: bytes, *, due_s: float, group: bytes | None
+) -> None:
+    """Queue a delivery; in a FIFO group that has others before it, only at the group's end."""
+    number, due = keys.number(work.next_number()), keys.time(due_s)
+    if group is not None:
+        place = step8 + group
+        is_first = first_with(work.txn, work.tables.groups, place) is None
+        work.txn.put(place + number, event + due, db=work.tables.groups)
+        if not is_first:
+            return
+    row = Row(event, 0, NOBODY, 0, NO_GROUP if group is None else group)
+    work.txn.put(step8 + due + number, row.pack(), db=work.tables.due)
+
+
+def move(work: Work, key: bytes, old: Row, new: Row, *, due_s: float) -> bytes:
+    """Give a delivery another due time and row; answers its new key."""
+    moved = key[:8] + keys.time(due_s) + key[16:]
+    remove(work, key, old)
+    work.txn.put(moved, new.pack(), db=work.tables.due)
+    if new.lease:
+        work.txn.put(new.owner + moved, b"", db=work.tables.leases)
+    return moved
+
+
+def remove(work: Work, key: bytes, row: Row) -> None:
+    """Take a delivery out of the order of due times."""
+    work.txn.delete(key, db=work.tables.due)
+    if row.lease:
+        work.txn.delete(row.owner + key, db=work.tables.leases)
+
+
+def promote(work: Work, key: bytes, row: Row) -> bool:
+    """Let the next of the FIFO group of a finished delivery go; False where there is none."""
+    if row.group == NO_GROUP:
+        return False
+    place = key[:8] + row.group
+    work.txn.delete(place + key[16:], db=work.tables.groups)
+    following = first_with(work.txn, work.tables.groups, place)
+    if following is None:
+        return False
+    event, due = following[1][:8], following[1][8:]
+    successor = Row(event, 0, NOBODY, 0, row.group)
+    work.txn.put(key[:8] + due + following[0][-8:], successor.pack(), db=work.tables.due)
+    return True
+
+
+def drop_body(work: Work, event: bytes) -> None:
+    """Count one reference less, and forget the body with the last."""
+    record = work.txn.get(event, db=work.tables.events)
+    assert record is not None, "a body lives as long as something refers to it"
+    refs = int.from_bytes(record[:4], "big") - 1
+    if refs:
+        work.txn.put(event, struct.pack(">I", refs) + record[4:], db=work.tables.events)
+    else:
+        work.txn.delete(event, db=work.tables.events)
+
+
+def put_letter(work: Work, step8: bytes, letter: Letter) -> None:
+    """Keep a dead letter."""
+    key = step8 + keys.number(work.next_number())
+    work.txn.put(key, _encoder.encode(letter), db=work.tables.dead)

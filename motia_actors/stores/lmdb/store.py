@@ -1,0 +1,208 @@
+"""The LMDB store: the parts of this package put together in one folder.
+
+db/      the environment; nothing else may open a file in there, least of all lock.mdb
+owners/  one locked file for each living process
+locks/   one file for each lock
+wake/    one socket for each living process
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from motia_actors.clock import Clock
+from motia_actors.errors import MotiaError, StoreClosedError, StoreError
+from motia_actors.promise import Promise
+from motia_actors.store import (
+    Ack,
+    Bury,
+    CronFire,
+    EventPut,
+    EventQueue,
+    Extend,
+    Journal,
+    JournalAppend,
+    Lease,
+    Locks,
+    Notifier,
+    Release,
+    Retry,
+    State,
+    StateClear,
+    StateDelete,
+    StateSet,
+    Store,
+    StreamDelete,
+    Streams,
+    StreamSend,
+    StreamSet,
+    Write,
+)
+from motia_actors.stores import limits
+from motia_actors.stores.lmdb import events, journal, state, streams
+from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.journal import LmdbJournal
+from motia_actors.stores.lmdb.locks import FileLocks
+from motia_actors.stores.lmdb.notifier import SocketNotifier
+from motia_actors.stores.lmdb.owners import Owners
+from motia_actors.stores.lmdb.queue import LmdbEvents
+from motia_actors.stores.lmdb.state import LmdbState
+from motia_actors.stores.lmdb.streams import LmdbStreams
+from motia_actors.stores.lmdb.work import Operation, Work
+from motia_actors.stores.lmdb.writer import Batch, Writer
+
+T = TypeVar("T")
+
+
+class LmdbStore(Store):
+    """One folder, shared by any number of processes; each opens it once, after any fork."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        map_bytes_max: int = 64 * 2**30,
+        value_bytes_max: int = limits.VALUE_BYTES_MAX,
+        journal_count_max: int = limits.JOURNAL_COUNT_MAX,
+        changes_count_max: int = limits.CHANGES_COUNT_MAX,
+        waiting_bytes_max: int = 64 * 2**20,
+        unsafe_no_sync: bool = False,
+    ) -> None:
+        """Make it, still closed.
+
+        Args:
+            path: The data folder, on a disk of this machine; made where it is missing.
+            clock: What tells when something is due.
+            map_bytes_max: Bytes of data at which growing writes are refused.
+            value_bytes_max: Bytes of one value, event or record.
+            journal_count_max: Records kept of each kind.
+            changes_count_max: Stream changes kept for those who catch up.
+            waiting_bytes_max: Bytes that may wait for the writer.
+            unsafe_no_sync: For tests only: a power cut may destroy the whole file.
+        """
+        self.value_bytes_max = value_bytes_max
+        self._journal_count_max = journal_count_max
+        self._changes_count_max = changes_count_max
+        self._pid = 0
+        self._env = Environment(path / "db", bytes_max=map_bytes_max, is_synced=not unsafe_no_sync)
+        self._owners = Owners(path / "owners")
+        self._locks = FileLocks(path / "locks")
+        self._notifier = SocketNotifier(path / "wake")
+        self._writer = Writer(
+            self._env, clock, waiting_bytes_max=waiting_bytes_max, tell=self._notifier.tell
+        )
+        self.state: State = LmdbState(self._env)
+        self.streams: Streams = LmdbStreams(self._env)
+        self.events: EventQueue = LmdbEvents(self._env, clock, self._owners, self._free)
+        self.journal: Journal = LmdbJournal(self._env)
+        self.locks: Locks = self._locks
+        self.notifier: Notifier = self._notifier
+
+    def open(self) -> None:
+        """Open the folder in this process, after any fork.
+
+        Raises:
+            StoreCorruptError: the data file is damaged or not ours; it was left as it is.
+            StoreError: another LmdbStore of this process has it open, or the system refused.
+        """
+        self._env.open()
+        try:
+            self._owners.open()
+            self._locks.open()
+            self._notifier.open(self._owners.id)
+        except OSError as error:
+            self._let_go()
+            raise StoreError(
+                f"cannot open the store in {self._env.path.parent}: {error}"
+            ) from error
+        self._writer.open(self._owners.id)
+        self._pid = os.getpid()
+
+    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+        """Queue the writes for the writer; the promise is kept once they are on disk."""
+        if self._pid != os.getpid():
+            return Promise.broken(StoreClosedError("the store is not open in this process"))
+        try:
+            size_bytes = limits.check(writes, value_bytes_max=self.value_bytes_max)
+        except MotiaError as error:
+            return Promise.broken(error)
+        promise: Promise[list[object]] = Promise()
+        self._writer.put(Batch([self._prepare(write) for write in writes], size_bytes, promise))
+        return promise
+
+    def write(self, write: Write[T]) -> T:
+        """Commit one write and wait until the writer has it on disk."""
+        answer: Any = self.commit([write]).result()[0]
+        return answer  # type: ignore[no-any-return]  # the write's own type says what it answers
+
+    def commit_waiting(self, *, wait_s: float) -> int:
+        """Commit all that waits as one, or wait up to wait_s for something.
+
+        Raises:
+            StoreClosedError: the store was closed.
+            StoreError: the environment failed and must be opened anew.
+        """
+        return self._writer.commit_waiting(wait_s=wait_s)
+
+    def statistics(self) -> dict[str, float]:
+        """Commits, batches in them, what waits, and bytes used, allowed and mapped."""
+        with self._env.read() as txn:
+            bytes_used = self._env.bytes_used(txn)
+        return {
+            "commits": self._writer.commits,
+            "batches": self._writer.batches,
+            "waiting": self._writer.waiting,
+            "waiting_bytes": self._writer.waiting_bytes,
+            "bytes_used": bytes_used,
+            "bytes_max": self._env.bytes_max,
+            "map_bytes": self._env.map_bytes(),
+            "value_bytes_max": self.value_bytes_max,
+        }
+
+    def close(self) -> None:
+        """Commit what waits, then let go of files, locks and the socket."""
+        if self._pid != os.getpid():
+            return
+        try:
+            self._writer.close()
+        finally:
+            self._pid = 0
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._notifier.close()
+        self._locks.close()
+        self._env.close()
+        self._owners.close()
+
+    def _prepare(self, write: Write[object]) -> Operation:
+        match write:
+            case StateSet() | StateDelete() | StateClear():
+                return state.prepare(write)
+            case StreamSet() | StreamDelete() | StreamSend():
+                return streams.prepare(write, changes_count_max=self._changes_count_max)
+            case EventPut():
+                return events.prepare_put(write)
+            case Lease():
+                return events.prepare_lease(write)
+            case Ack() | Retry() | Release() | Bury():
+                return events.prepare_settle(write)
+            case Extend():
+                return events.prepare_extend(write)
+            case CronFire():
+                return events.prepare_fire(write)
+            case JournalAppend():
+                return journal.prepare(write, count_max=self._journal_count_max)
+            case _:
+                raise AssertionError(f"no such write: {type(write).__name__}")
+
+    def _free(self, owners: list[bytes]) -> int:
+        def apply(work: Work) -> int:
+            return sum(events.free_owner(work, owner) for owner in owners)
+
+        freed: Any = self._writer.run(apply)
+        return int(freed)

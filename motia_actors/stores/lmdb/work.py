@@ -1,0 +1,68 @@
+"""One write transaction while it is filled: what operations need, and what they woke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from motia_actors.messages import Wake
+from motia_actors.stores.lmdb import keys
+from motia_actors.stores.lmdb.env import Tables
+from motia_actors.stores.lmdb.transaction import Transaction
+
+_NUMBER_KEY = b"number"
+
+
+class Work:
+    """A write transaction, its time, and what will be told of it once it is on disk."""
+
+    def __init__(self, txn: Transaction, tables: Tables, *, now_s: float, owner: bytes) -> None:
+        self.txn = txn
+        self.tables = tables
+        self.now_s = now_s
+        self.owner = owner
+        self.steps: set[str] = set()
+        self.streams: set[str] = set()
+
+    def next_number(self) -> int:
+        """Count on: unique in the store for ever, whatever it is used for."""
+        last = self.txn.get(_NUMBER_KEY, db=self.tables.meta)
+        number = 1 if last is None else keys.to_number(last) + 1
+        self.txn.put(_NUMBER_KEY, keys.number(number), db=self.tables.meta)
+        return number
+
+    def wake(self) -> Wake:
+        """What is to be told."""
+        return Wake(steps=tuple(sorted(self.steps)), streams=tuple(sorted(self.streams)))
+
+
+# One write, made ready on the thread that commits it, to be done on the writer's.
+Operation = Callable[[Work], object]
+
+
+def first_with(txn: Transaction, table: object, prefix: bytes) -> tuple[bytes, bytes] | None:
+    """Find the first row whose key begins with prefix."""
+    cursor = txn.cursor(table)
+    if not cursor.set_range(prefix):
+        return None
+    key, value = cursor.item()
+    return (key, value) if key.startswith(prefix) else None
+
+
+def last_number(txn: Transaction, table: object, prefix: bytes = b"") -> int:
+    """Read the number that ends the last key with this prefix, 0 where there is none."""
+    cursor = txn.cursor(table)
+    is_past = cursor.set_range(prefix + keys.NUMBER_MAX)
+    is_there = cursor.prev() if is_past else cursor.last()
+    if not is_there or not cursor.key().startswith(prefix):
+        return 0
+    return keys.to_number(cursor.key()[-8:])
+
+
+def append(work: Work, table: object, value: bytes, *, prefix: bytes = b"", count_max: int) -> None:
+    """Add a row under the next number of the prefix, dropping the oldest past count_max."""
+    number = last_number(work.txn, table, prefix) + 1
+    work.txn.put(prefix + keys.number(number), value, db=table)
+    while (first := first_with(work.txn, table, prefix)) is not None:
+        if keys.to_number(first[0][-8:]) > number - count_max:
+            break
+        work.txn.delete(first[0], db=table)

@@ -1,0 +1,205 @@
+"""The writer: takes what queued up while the last commit ran, and commits it as one.
+
+Nothing lingers for company: the batch forms while the previous fsync runs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import lmdb
+import msgspec
+
+from motia_actors.clock import Clock
+from motia_actors.errors import (
+    LeaseLostError,
+    StoreClosedError,
+    StoreError,
+    StoreFullError,
+)
+from motia_actors.messages import Wake
+from motia_actors.promise import Promise
+from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.work import Operation, Work
+from motia_actors.threads import Signal, allocate_lock
+
+_COMMIT_BATCHES_MAX = 256
+_COMMIT_BYTES_MAX = 4 * 2**20
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """One commit, ready to be done; size_bytes is what it adds at most, 0 where it only settles."""
+
+    operations: Sequence[Operation]
+    size_bytes: int
+    promise: Promise[list[object]]
+
+
+_Done = list[tuple[Batch, list[object]]]
+
+
+class Writer:
+    """A bounded queue of batches, and the one who empties it."""
+
+    def __init__(
+        self,
+        env: Environment,
+        clock: Clock,
+        *,
+        waiting_bytes_max: int,
+        tell: Callable[[Wake], None],
+    ) -> None:
+        self.commits = 0
+        self.batches = 0
+        self.waiting_bytes = 0
+        self.owner = b""
+        self._env = env
+        self._clock = clock
+        self._waiting_bytes_max = waiting_bytes_max
+        self._tell = tell
+        self._waiting: deque[Batch] = deque()
+        self._queue_lock = allocate_lock()
+        self._commit_lock = allocate_lock()
+        self._signal = Signal()
+        self._refusal: StoreError | None = StoreClosedError("the store is not open")
+
+    @property
+    def waiting(self) -> int:
+        """How many batches wait."""
+        return len(self._waiting)
+
+    def open(self, owner: bytes) -> None:
+        """Take batches from now on."""
+        self.owner = owner
+        self._refusal = None
+
+    def put(self, batch: Batch) -> None:
+        """Queue a batch, or break its promise where the queue is full or closed."""
+        with self._queue_lock:
+            refusal = self._refusal
+            if refusal is None:
+                refusal = self._too_much(batch)
+            if refusal is None:
+                self.waiting_bytes += batch.size_bytes
+                self._waiting.append(batch)
+        if refusal is None:
+            self._signal.set()
+        else:
+            batch.promise.set_error(refusal)
+
+    def commit_waiting(self, *, wait_s: float) -> int:
+        """Commit what waits as one; wait up to wait_s where nothing does.
+
+        Raises:
+            StoreClosedError: the store was closed.
+            StoreError: the environment failed; it must be opened anew.
+        """
+        if not self._waiting and self._refusal is None:
+            self._signal.wait(wait_s)
+        with self._commit_lock:
+            batches = self._take()
+            if not batches:
+                if self._refusal is not None:
+                    raise self._refusal
+                return 0
+            self._commit(batches)
+        return len(batches)
+
+    def run(self, operation: Operation) -> object:
+        """Do one operation in a commit of its own, on the calling thread."""
+        with self._commit_lock:
+            if self._refusal is not None:
+                raise self._refusal
+            promise: Promise[list[object]] = Promise()
+            self._commit([Batch([operation], 0, promise)])
+        return promise.result()[0]
+
+    def close(self) -> None:
+        """Refuse what comes, commit what waits."""
+        with self._queue_lock:
+            if self._refusal is None:
+                self._refusal = StoreClosedError("the store is closed")
+        self._signal.set()
+        with self._commit_lock:
+            while batches := self._take():
+                self._commit(batches)
+
+    def _too_much(self, batch: Batch) -> StoreFullError | None:
+        waiting_bytes = self.waiting_bytes + batch.size_bytes
+        if not batch.size_bytes or waiting_bytes <= self._waiting_bytes_max:
+            return None
+        return StoreFullError(
+            f"{waiting_bytes} bytes wait for the disk, over the limit of "
+            f"{self._waiting_bytes_max}; try again in {StoreFullError.retry_after_s:g} s"
+        )
+
+    def _take(self) -> list[Batch]:
+        batches: list[Batch] = []
+        size_bytes = 0
+        with self._queue_lock:
+            while self._waiting and len(batches) < _COMMIT_BATCHES_MAX:
+                size_bytes += self._waiting[0].size_bytes
+                if batches and size_bytes > _COMMIT_BYTES_MAX:
+                    break
+                batches.append(self._waiting.popleft())
+                self.waiting_bytes -= batches[-1].size_bytes
+        return batches
+
+    def _commit(self, batches: list[Batch]) -> None:
+        """Commit batches as one, or each alone where one of them cannot be done."""
+        try:
+            try:
+                self._commit_as_one(batches)
+            except (LeaseLostError, StoreFullError) as error:
+                # Rare, so nothing is paid for it beforehand, and each alone is plainly right.
+                if len(batches) == 1:
+                    batches[0].promise.set_error(error)
+                else:
+                    for batch in batches:
+                        self._commit([batch])
+        except BaseException as error:
+            self._fail(batches, error)
+            raise
+
+    def _commit_as_one(self, batches: list[Batch]) -> None:
+        done: _Done = []
+        refused: list[Batch] = []
+        with self._env.write() as txn:
+            work = Work(txn, self._env.tables, now_s=self._clock.now_s(), owner=self.owner)
+            room_bytes = self._env.bytes_max - self._env.bytes_used(txn)
+            for batch in batches:
+                if batch.size_bytes > max(0, room_bytes):
+                    refused.append(batch)
+                    continue
+                room_bytes -= batch.size_bytes
+                done.append((batch, [operation(work) for operation in batch.operations]))
+        self.commits += 1
+        self.batches += len(done)
+        for batch, answers in done:
+            batch.promise.set(answers)
+        for batch in refused:
+            batch.promise.set_error(self._full(batch))
+        self._tell(work.wake())
+
+    def _full(self, batch: Batch) -> StoreFullError:
+        return StoreFullError(
+            f"the store in {self._env.path} has no room for {batch.size_bytes} bytes more below "
+            f"its limit of {self._env.bytes_max}; delete something or raise the limit"
+        )
+
+    def _fail(self, batches: list[Batch], error: BaseException) -> None:
+        """Break all promises; after an error of LMDB's no later one is made either."""
+        failure = StoreError(f"the commit failed: {error}")
+        failure.__cause__ = error
+        for batch in batches:
+            batch.promise.set_error(failure)
+        if not isinstance(error, lmdb.Error):
+            return
+        with self._queue_lock:
+            self._refusal = failure
+            waiting = list(self._waiting)
+            self._waiting.clear()
+            self.waiting_bytes = 0
+        for batch in waiting:
+            batch.promise.set_error(failure)
