@@ -135,17 +135,15 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
         return
     seen.add(real)
     try:
-        with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
+        ordered = sorted(folder.iterdir())
     except OSError:
         # No such folder, or one that may not be read: there are no steps of ours in it.
         return
-    for entry in ordered:
-        if entry.name.startswith("."):
+    for path in ordered:
+        if path.name.startswith("."):
             continue
-        if not entry.is_dir():
-            # A link that leads nowhere or to itself is neither folder nor file.
-            if entry.is_file():
-                yield folder / entry.name
-        elif entry.name not in SKIPPED:
-            yield from _walk(folder / entry.name, seen)
+        # A link that leads nowhere or to itself is neither folder nor file.
+        if path.is_file():
+            yield path
+        elif path.is_dir() and path.name not in SKIPPED:
+            yield from _walk(path, seen)
