@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 from traceback import StackSummary, TracebackException
 
@@ -10,7 +12,12 @@ from motia_actors.messages import Failed
 MESSAGE_CHARS_MAX = 8_192
 STACK_CHARS_MAX = 16_384
 
-_OURS = str(Path(__file__).parents[1])
+# Frames of these say nothing to a step's author: this package, and the loop that runs a task.
+_LOOP = Path(asyncio.__file__).parent
+_HIDDEN = (
+    f"{Path(__file__).parents[1]}{os.sep}",
+    *(str(_LOOP / name) for name in ("base_events.py", "events.py", "runners.py")),
+)
 
 
 def failed(error: BaseException) -> Failed:
@@ -41,7 +48,7 @@ def _without_ours(described: TracebackException) -> TracebackException:
     for _ in range(20):  # A longer chain is cut by STACK_CHARS_MAX anyhow.
         if link is None:
             break
-        frames = [frame for frame in link.stack if not frame.filename.startswith(_OURS)]
+        frames = [frame for frame in link.stack if not frame.filename.startswith(_HIDDEN)]
         link.stack = StackSummary.from_list(frames)
         link = link.__cause__ or link.__context__
     return described

@@ -136,6 +136,26 @@ def test_nothing_a_handler_raises_leaves_it(
     assert "motia_actors" not in failure.stack
 
 
+def test_a_stack_shows_the_users_frames_and_no_others(project: Project, rig: Rig) -> None:
+    loaded = project.step(
+        """
+        import asyncio
+        async def pay():
+            raise ValueError("no money")
+        async def handler(req, context):
+            await asyncio.gather(pay())
+        """
+    )
+
+    lines = rig.failure(loaded.handler).stack.splitlines()
+
+    assert [line.split(", ", 1)[1] for line in lines if line.startswith("  File")] == [
+        "line 6, in handler",
+        "line 4, in pay",
+    ]
+    assert lines[-1] == "ValueError: no money"
+
+
 def test_an_error_that_cannot_be_shown_is_a_failure_too(rig: Rig) -> None:
     class OddError(Exception):
         def __str__(self) -> str:
