@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from motia_actors import payload
 from motia_actors.errors import ConfigError, PayloadError
+from motia_actors.payload import decode, encode
 from motia_actors.steps.fields import shown
 from motia_actors.steps.report import Report
 from motia_actors.steps.schema import compile_schema
@@ -79,7 +79,7 @@ def _plain(value: object) -> dict[str, Any]:
     schema = value if isinstance(value, Mapping) else _of_type(value)
     try:
         # A copy, so that nobody changes it under us, with JSON's types alone.
-        copy = payload.decode(payload.encode(schema))
+        copy = decode(encode(schema))
     except PayloadError as error:
         raise ConfigError("", f"cannot be written as JSON: {error}", way_out=WAY_OUT) from error
     assert isinstance(copy, dict)

@@ -82,6 +82,7 @@ def test_every_hour_fires_in_both_of_two_equal_hours() -> None:
     ]
 
 
+@pytest.mark.slow
 @given(
     expression=st.sampled_from(
         ["30 2 * * *", "*/20 2,3 * * *", "*/30 * * * *", "15 30 2 * * *", "@daily", "0 3 * * SUN"]
