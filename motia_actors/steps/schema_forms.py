@@ -6,6 +6,7 @@ and types such as `list[Order]` are all taken.
 
 from __future__ import annotations
 
+import re
 import sys
 import typing
 from collections.abc import Mapping
@@ -21,41 +22,12 @@ from motia_actors.steps.schema import compile_schema
 
 WAY_OUT = 'write JSON Schema such as {"type": "object", "properties": {...}}, or a model class'
 
-# One of these makes an object a schema; without any it would allow everything.
-KEYWORDS = frozenset(
-    [
-        "$ref",
-        "$defs",
-        "$schema",
-        "$id",
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "not",
-        "if",
-        "type",
-        "properties",
-        "required",
-        "items",
-        "prefixItems",
-        "enum",
-        "const",
-        "additionalProperties",
-        "patternProperties",
-        "definitions",
-        "format",
-        "pattern",
-        "minimum",
-        "maximum",
-        "title",
-        "description",
-        "default",
-        "examples",
-        "minLength",
-        "maxLength",
-        "minItems",
-        "maxItems",
-    ]
+# Without any of these an object is no schema, though it compiles and allows everything.
+KEYWORDS = re.compile(
+    r"\$\w+|type|enum|const|format|pattern|title|description|default|examples|definitions|items"
+    r"|if|not|(any|all|one)Of|required|contains|multipleOf|propertyNames|prefixItems|uniqueItems"
+    r"|dependen\w+|(unevaluated|additional)?(Properties|Items)|properties|patternProperties"
+    r"|(min|max|exclusiveMin|exclusiveMax)[A-Z]?\w+"
 )
 
 
@@ -65,13 +37,12 @@ def read_schema(value: object, report: Report, *, field: str) -> dict[str, Any] 
         return None
     try:
         schema = _plain(value)
-        if not KEYWORDS.intersection(schema):
-            report.warn(field, f"is {shown(value)}, without a word of JSON Schema", WAY_OUT)
-            return None
         compile_schema(schema)
     except ConfigError as error:
         report.warn(field, f"{error.reason}; it is not enforced", error.way_out)
         return None
+    if not any(KEYWORDS.fullmatch(key) for key in schema):
+        report.warn(field, f"is {shown(value)}, without a word of JSON Schema", WAY_OUT)
     return schema
 
 

@@ -203,9 +203,7 @@ def test_a_list_of_models_is_a_schema(given: object) -> None:
     assert compile_schema(schema).problems([{}]) == [("0.name", "is required")]
 
 
-@pytest.mark.parametrize(
-    "given", [5, "x", [1], Untold(), {"a": 1}, {"default": {1: object()}}, Report]
-)
+@pytest.mark.parametrize("given", [5, "x", [1], Untold(), {"default": {1: object()}}, Report])
 def test_what_is_no_schema_warns_and_is_not_enforced(given: object) -> None:
     report = Report("steps/a_step.py")
 
@@ -227,3 +225,24 @@ def test_the_schema_is_a_copy_with_json_s_types() -> None:
     schema = read_schema(given, Report("steps/a_step.py"), field="input")
 
     assert schema == {"enum": ["a"], "default": "2026-01-01"}
+
+
+def test_an_object_without_a_word_of_json_schema_warns_and_allows_all() -> None:
+    report = Report("steps/a_step.py")
+
+    schema = read_schema({"key": {"type": "string"}}, report, field="input")
+
+    assert schema is not None
+    assert compile_schema(schema).problems({"key": 1}) == []
+    assert [each.severity for each in report.problems] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"minProperties": 1}, {"maxItems": 3}, {"exclusiveMinimum": 0}, {"additionalProperties": {}}],
+)
+def test_a_schema_of_one_rare_word_is_a_schema(schema: dict[str, Any]) -> None:
+    report = Report("steps/a_step.py")
+
+    assert read_schema(schema, report, field="input") == schema
+    assert report.problems == []
