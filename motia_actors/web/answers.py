@@ -11,7 +11,6 @@ from typing import Protocol, TypeVar
 
 import falcon
 
-from motia_actors import payload
 from motia_actors.errors import (
     ActorError,
     MailboxFullError,
@@ -22,6 +21,7 @@ from motia_actors.errors import (
     StoreFullError,
     TimeLimitError,
 )
+from motia_actors.payload import encode
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Response(falcon.Response):
 
     def fill_json(self, status: int, value: object, headers: Mapping[str, str] = {}) -> None:
         """Answer value as JSON."""
-        self.fill(status, {"content-type": JSON, **headers}, payload.encode(value))
+        self.fill(status, {"content-type": JSON, **headers}, encode(value))
 
     def add_missing(self, headers: Mapping[str, str]) -> None:
         """Set those of headers that are not set."""
@@ -95,5 +95,5 @@ def _retry(after_s: float) -> dict[str, str]:
 
 def on_http_error(_req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
     """Serialize what falcon or we raise as an HTTP status."""
-    resp.data = payload.encode({"error": error.description or error.title or error.status})
+    resp.data = encode({"error": error.description or error.title or error.status})
     resp.content_type = JSON

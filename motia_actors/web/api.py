@@ -107,8 +107,8 @@ class Front:
             response_type=Response,
             middleware=[cors] if cors.is_on else None,
         )
-        # An answer without a body has no type either.
-        self.app.resp_options.default_media_type = cast("str", None)
+        # WSGI wants a type on an empty answer too, and nothing is no JSON.
+        self.app.resp_options.default_media_type = "text/plain; charset=utf-8"
         self.app.set_error_serializer(on_http_error)
         self.app.add_error_handler(MotiaError, self._on_motia_error)
         self.app.add_error_handler(Exception, self._on_error)

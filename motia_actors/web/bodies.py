@@ -19,8 +19,8 @@ from typing import Any
 import falcon
 from falcon.media.multipart import BodyPart, MultipartFormHandler, MultipartParseOptions
 
-from motia_actors import payload
 from motia_actors.errors import PayloadError
+from motia_actors.payload import decode
 from motia_actors.web.inflate import inflate
 from motia_actors.web.limits import Limits
 from motia_actors.web.queries import parse_query
@@ -127,7 +127,7 @@ def _json(data: bytes, charset: str) -> Body:
         data = _text(data, charset).encode()
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        value, raw = payload.decode(data), data.decode()
+        value, raw = decode(data), data.decode()
     except (PayloadError, UnicodeDecodeError) as error:
         raise falcon.HTTPBadRequest(title=f"Invalid JSON body: {error}") from error
     if not isinstance(value, dict | list):

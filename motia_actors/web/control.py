@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import falcon
 import msgspec
 
-from motia_actors import payload
 from motia_actors.errors import MotiaError, PayloadError
+from motia_actors.payload import decode, encode
 from motia_actors.steps.config import Stream
 from motia_actors.store import StateDelete, StateSet, Store
 from motia_actors.web.answers import Endpoint, Offload, Response
@@ -168,7 +168,7 @@ class _State:
         conditions: Any = []
         if text:
             try:
-                conditions = payload.decode(str(text).encode())
+                conditions = decode(str(text).encode())
             except PayloadError as error:
                 raise falcon.HTTPBadRequest(title=f"filter is no JSON: {error}") from error
             if problem := problem_of_filter(conditions):
@@ -177,7 +177,7 @@ class _State:
         items = state.group(str(group)) if group else state.items(count_max=STATE_ITEMS_MAX)
         shown = []
         for item in items:
-            value = payload.decode(item.value)
+            value = decode(item.value)
             if holds(conditions, value):
                 place = {"groupId": item.group, "key": item.key}
                 shown.append({**place, "type": type_of(value), "value": value})
@@ -186,7 +186,7 @@ class _State:
     def set(self, asked: _Asked) -> _Answer:
         key, group = _text_of(asked.body, "key"), _text_of(asked.body, "groupId")
         value = asked.body.get("value")
-        self._store.write(StateSet(group=group, key=key, value=payload.encode(value)))
+        self._store.write(StateSet(group=group, key=key, value=encode(value)))
         return _Answer(value={"key": key, "groupId": group, "value": value})
 
     def delete(self, asked: _Asked) -> _Answer:
@@ -221,7 +221,7 @@ class _Streams:
             return self._unknown(asked)
         name, group = asked.params["name"], asked.params["groupId"]
         stored = self._control.store.streams.group(name, group)
-        items = [payload.decode(item) for item in stored]
+        items = [decode(item) for item in stored]
         return _Answer(
             value={"streamName": name, "groupId": group, "items": items, "count": len(items)}
         )
@@ -231,7 +231,7 @@ class _Streams:
             return self._unknown(asked)
         name, group, item_id = (asked.params[key] for key in ("name", "groupId", "itemId"))
         item = self._control.store.streams.get(name, group, item_id)
-        data = None if item is None else payload.decode(item)
+        data = None if item is None else decode(item)
         return _Answer(
             value={"streamName": name, "groupId": group, "itemId": item_id, "data": data}
         )

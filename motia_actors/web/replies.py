@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
-from motia_actors import payload
 from motia_actors.errors import PayloadError, UsageError
+from motia_actors.payload import encode
 from motia_actors.web.answers import JSON
 
 HTML = "text/html; charset=utf-8"
@@ -164,6 +164,6 @@ def _body(body: object) -> tuple[bytes, str]:
         except (KeyError, TypeError, ValueError):
             pass  # Looks like a Node Buffer and is none: sent as the JSON it is.
     try:
-        return payload.encode(body), JSON
+        return encode(body), JSON
     except PayloadError as error:
         raise UsageError(f"body: {error}") from error
