@@ -28,7 +28,13 @@ T = TypeVar("T")
 JSON = "application/json; charset=utf-8"
 INTERNAL_ERROR = "Internal server error"
 
-Offload = Callable[[Callable[[], T]], T]
+
+class Offload(Protocol):
+    """Runs work that blocks where it holds up nobody, such as a pool of threads."""
+
+    def __call__(self, work: Callable[[], T], /) -> T:
+        """Wait for the work; answer or raise what it does."""
+        ...
 
 
 class Log(Protocol):

@@ -94,7 +94,7 @@ class Front:
         unready: Unready = lambda: (),
         reserved: Sequence[Route[Endpoint]] = (),
         fallback: Sequence[Route[Endpoint]] = (),
-        offload: Offload[Outcome] | None = None,
+        offload: Offload | None = None,
     ) -> None:
         self.settings = settings
         self.asker, self.new_trace_id, self.log, self.offload = asker, new_trace_id, log, offload

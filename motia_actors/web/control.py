@@ -76,7 +76,7 @@ _Act = Callable[[_Asked], _Answer]
 
 
 def control_routes(
-    control: Control, limits: Limits, *, offload: Offload[_Answer] | None = None
+    control: Control, limits: Limits, *, offload: Offload | None = None
 ) -> list[Route[Endpoint]]:
     """The routes, to go before the project's: a tool must reach them past a step on `*`."""
     state, streams, project = _State(control), _Streams(control), _Project(control)
@@ -99,7 +99,7 @@ def control_routes(
     ]
 
 
-def _endpoint(act: _Act, limits: Limits, *, offload: Offload[_Answer] | None) -> Endpoint:
+def _endpoint(act: _Act, limits: Limits, *, offload: Offload | None) -> Endpoint:
     def answer(req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
         try:
             query = parse_query(req.query_string, fields_max=limits.fields_max)
