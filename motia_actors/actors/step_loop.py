@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import selectors
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVarTuple, Unpack
@@ -18,6 +19,8 @@ from motia_actors.actors.step import StepActor, StepSetup
 from motia_actors.actors.work import Work, timed_out
 from motia_actors.errors import ActorCrashedError
 from motia_actors.threads import native_selector
+
+logger = logging.getLogger(__name__)
 
 Ts = TypeVarTuple("Ts")
 
@@ -46,6 +49,11 @@ class StepLoop(asyncio.SelectorEventLoop):
         """Remember how long there will be timers."""
         self._timers_until_s = max(self._timers_until_s, when)
         return super().call_at(when, callback, *args, context=context)
+
+    @property
+    def has_tasks(self) -> bool:
+        """A task is not done."""
+        return bool(self._tasks)
 
     def stop_when_quiet(self) -> None:
         """Stop if no task lives, no timer is due later and no socket is watched."""
@@ -111,9 +119,23 @@ class LoopStepActor(StepActor):
             mailbox.on_arrival = self._arrived
             self._accept(envelope)
             self._fill()
-            if self._works:
-                self._loop.run_forever()
+            # An arrival in the very turn in which the loop stops has made a task again.
+            while self._loop.has_tasks and not self._is_over:
+                self._run_loop()
             mailbox.on_arrival = None
+
+    def _run_loop(self) -> None:
+        try:
+            self._loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            # Of a task that a handler made: asyncio lets these out of the loop. The handler gets
+            # it where it awaits the task; the loop goes on.
+            logger.warning("a task of step %s asked the process to exit", self._cell.name)
+
+    @property
+    def _is_over(self) -> bool:
+        """It was told to stop, and every call is answered."""
+        return self.actor_stopped.is_set() and not self._works
 
     def _accept(self, envelope: Any) -> None:
         if isinstance(envelope, Work):
@@ -132,7 +154,7 @@ class LoopStepActor(StepActor):
             if envelope is None:
                 return
             self._accept(envelope)
-        if not self._works and self._loop.is_running():
+        if self._is_over and self._loop.is_running():
             self._loop.stop()
 
     def _arrived(self) -> None:

@@ -1,8 +1,8 @@
 """The supervisor: starts children in order, restarts them, stops them in reverse.
 
-`restart.py` decides. A child that fails is restarted after its backoff, and with it, by the strategy, its siblings.
-Past its policy a child is either suspended (its mailbox kept, tried again later) or the
-supervisor itself fails, which is its parent's to decide about.
+`restart.py` decides. A child that fails is restarted after its backoff, and with it, by the
+strategy, its siblings. Past its policy a child is either suspended (its mailbox kept, tried
+again later) or the supervisor itself fails, which is its parent's to decide about.
 """
 
 from __future__ import annotations
