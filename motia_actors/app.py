@@ -11,10 +11,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from motia_actors.actors.system import StepPlan, System
 from motia_actors.clock import Clock, SystemClock
+from motia_actors.desk import Desk
 from motia_actors.effects import CallEffects, World
 from motia_actors.messages import Event, Failed
 from motia_actors.project import Project
@@ -33,7 +34,7 @@ from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import allocate_lock, native_calls
 from motia_actors.watch import Watcher
 from motia_actors.web.api import ApiRoute, Front, WebSettings
-from motia_actors.web.control import Control, control_routes
+from motia_actors.web.control import control_routes
 from motia_actors.web.limits import Limits
 
 logger = logging.getLogger("motia_actors")
@@ -108,7 +109,7 @@ class Running:
         os.chdir(settings.project)
         self.log = _log_sink(settings)
         self.runner = PythonRunner(settings.project, state_envelope=settings.has_state_envelope)
-        self.project = Project(settings.project, [self.runner])
+        self.project = Project(settings.project, [self.runner], timezone=settings.timezone or None)
         self.store = _store(settings, clock)
         self.system = System(
             store=self.store,
@@ -175,7 +176,8 @@ class Running:
         for step in catalog.steps:
             handler = catalog.handlers.get(step.id)
             if step.kind != "noop" and handler is not None:
-                plans[step.id] = self._plan(step, handler, world)
+                # The catalog does not know what a handler is; the runner that made it does.
+                plans[step.id] = self._plan(step, cast("Handler", handler), world)
         self.system.apply(plans, changed=changed)
         self.front.mount(
             ApiRoute(
@@ -190,22 +192,16 @@ class Running:
         )
 
     def _plan(self, step: Step, handler: Handler, world: World) -> StepPlan:
-        is_api = step.kind == "api"
-        settings, infrastructure = self.settings, step.infrastructure
-        limit_s = infrastructure.timeout_s
-        if limit_s is None:
-            limit_s = settings.api_limit_s if is_api else settings.event_limit_s
-        usual = settings.api_concurrency if is_api else settings.event_concurrency
+        settings = self.settings
         schedule = None
         if step.kind == "cron":
-            usual = 1
             schedule = Schedule(step.cron, step.cron_policy.timezone or settings.timezone or None)
         return StepPlan(
             step=step,
             handler=handler,
             effects_for=functools.partial(CallEffects, world, step),
-            limit_s=limit_s or None,
-            concurrency=infrastructure.concurrency or usual,
+            limit_s=limit_s_of(step, settings),
+            concurrency=concurrency_of(step, settings),
             check=self._input_check(step),
             schedule=schedule,
         )
@@ -230,11 +226,17 @@ class Running:
         return check
 
     def _front(self) -> Front:
-        settings = self.settings
-        cors = settings.cors
+        settings, offload = self.settings, native_calls(OFFLOADED_MAX)
+        cors, limits = settings.cors, Limits(body_bytes_max=settings.body_bytes_max)
+        desk = Desk(
+            store=self.store,
+            system=self.system,
+            clock=self.clock,
+            catalog=lambda: self.project.catalog,
+        )
         return Front(
             WebSettings(
-                limits=Limits(body_bytes_max=settings.body_bytes_max),
+                limits=limits,
                 validate=settings.validate,
                 cors=cors
                 if cors in ("*", "off")
@@ -244,8 +246,8 @@ class Running:
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
             log=self._log,
             unready=self.system.is_ready,
-            reserved=control_routes(Control(self)) if settings.is_dev else (),
-            offload=native_calls(OFFLOADED_MAX),
+            reserved=control_routes(desk, limits, offload=offload) if settings.is_dev else (),
+            offload=offload,
         )
 
     def _new_event(self, topic: str, step: Step) -> Event:
@@ -258,9 +260,10 @@ class Running:
             flows=step.flows,
         )
 
-    def _log(self, level: Level, message: str, **fields: Any) -> None:
+    def _log(self, level: str, message: str, /, **fields: object) -> None:
+        known = cast("Level", level)
         self.log.write(
-            LogRecord(level=level, at_s=self.clock.now_s(), message=message, fields=fields)
+            LogRecord(level=known, at_s=self.clock.now_s(), message=message, fields=fields)
         )
 
     def _report(self, problems: Iterable[Problem]) -> None:
@@ -273,6 +276,30 @@ class Running:
         sys.stderr.flush()
         # Not sys.exit: this is an actor's thread, and the process must not go on without its tree.
         os._exit(EXIT_FATAL)
+
+
+def limit_s_of(step: Step, settings: Settings) -> float | None:
+    """The time limit of the step's handler; None: it has none."""
+    limit_s = step.infrastructure.timeout_s
+    if limit_s is None:
+        limit_s = settings.api_limit_s if step.kind == "api" else settings.event_limit_s
+    return limit_s or None
+
+
+def concurrency_of(step: Step, settings: Settings) -> int:
+    """How many calls of the step run at a time; of a cron step one, unless it says more."""
+    usual = {"api": settings.api_concurrency, "event": settings.event_concurrency}
+    return step.infrastructure.concurrency or usual.get(step.kind, 1)
+
+
+def read_project(settings: Settings) -> Catalog:
+    """Read a project without running it: for checks."""
+    os.chdir(settings.project)
+    runner = PythonRunner(settings.project)
+    try:
+        return Project(settings.project, [runner], timezone=settings.timezone or None).read()
+    finally:
+        runner.close()
 
 
 def describe(problem: Problem) -> str:

@@ -16,7 +16,7 @@ from motia_actors.errors import StepLoadError
 from motia_actors.runner import Loaded, Runner
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem
-from motia_actors.steps.discovery import discover, is_step_file
+from motia_actors.steps.discovery import NAME, discover
 
 KEPT = "the version from before this edit goes on running; mend the file and save it again"
 
@@ -34,6 +34,10 @@ class Reread(msgspec.Struct, frozen=True, kw_only=True):
 class _BrokenError(Exception):
     """Some file of a whole reload did not load, so that none is taken over."""
 
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__()
+        self.problems = problems
+
 
 class Project:
     """The step and stream files below a folder.
@@ -41,25 +45,32 @@ class Project:
     Args:
         root: The project's folder.
         runners: One for each language.
+        timezone: Of cron steps that name none; None: the machine's.
     """
 
-    def __init__(self, root: Path, runners: Sequence[Runner]) -> None:
-        self._root = root
-        self._runners = runners
+    def __init__(
+        self, root: Path, runners: Sequence[Runner], *, timezone: str | None = None
+    ) -> None:
+        self._root, self._runners, self._timezone = root, runners, timezone
         self._loaded: dict[Path, Loaded] = {}
         self._catalog: Catalog | None = None
+
+    @property
+    def catalog(self) -> Catalog:
+        """What was read last."""
+        assert self._catalog is not None, "read comes first"
+        return self._catalog
 
     def read(self) -> Catalog:
         """Load every file."""
         self._loaded = {}
-        self._catalog = discover(self._root, self._load)
+        self._catalog = self._discover()
         return self._catalog
 
     def reread(self, paths: Iterable[Path]) -> Reread:
         """Take over edits of these files: of steps alone, or of code that any step may use."""
-        assert self._catalog is not None, "read comes first"
         paths = [path.resolve() for path in paths]
-        files = {path for path in paths if is_step_file(path)}
+        files = {path for path in paths if NAME.fullmatch(path.name)}
         if any(path.suffix == ".py" for path in set(paths) - files):
             return self._reread_all()
         return self._reread(files)
@@ -67,38 +78,35 @@ class Project:
     def _reread_all(self) -> Reread:
         """Load everything anew, helper modules included, or else nothing."""
         before, self._loaded = self._loaded, {}
-        former = self._catalog
-        assert former is not None
-        problems: tuple[Problem, ...] = ()
+        former = self.catalog
         try:
             with ExitStack() as stack:
                 for runner in self._runners:
                     stack.enter_context(runner.fresh_modules())
-                catalog = discover(self._root, self._load)
-                problems = catalog.problems
-                if _broken(catalog) - _broken(former):
-                    raise _BrokenError
-        except _BrokenError:
+                catalog = _whole(self._discover(), broken_before=_broken(former))
+        except _BrokenError as error:
             self._loaded = before
-            kept = tuple(_kept(problem) for problem in problems if problem.severity == "error")
-            return Reread(catalog=former, changed=set(), problems=kept, is_layout_new=False)
+            return Reread(
+                catalog=former, changed=set(), problems=error.problems, is_layout_new=False
+            )
         self._catalog = catalog
         changed = {step.id for step in catalog.steps}
-        return Reread(catalog=catalog, changed=changed, problems=problems, is_layout_new=True)
+        return Reread(
+            catalog=catalog, changed=changed, problems=catalog.problems, is_layout_new=True
+        )
 
     def _reread(self, files: set[Path]) -> Reread:
         """Load these step and stream files anew; what fails keeps its old version."""
-        former, before = self._catalog, dict(self._loaded)
-        assert former is not None
+        former, before = self.catalog, dict(self._loaded)
         for path in files:
             self._loaded.pop(path, None)
-        catalog = discover(self._root, self._load)
+        catalog = self._discover()
         broken = _broken(catalog) & {path.relative_to(self._root).as_posix() for path in files}
         saved = [name for name in broken if self._root / name in before]
         kept = tuple(_kept(problem) for problem in catalog.problems if problem.file in saved)
         if saved:
             self._loaded.update({self._root / name: before[self._root / name] for name in saved})
-            catalog = discover(self._root, self._load)
+            catalog = self._discover()
         self._catalog = catalog
         names = {path.relative_to(self._root).as_posix() for path in files} - set(saved)
         return Reread(
@@ -107,6 +115,9 @@ class Project:
             problems=(*kept, *(problem for problem in catalog.problems if problem.file in names)),
             is_layout_new=_layout(catalog) != _layout(former),
         )
+
+    def _discover(self) -> Catalog:
+        return discover(self._root, self._load, timezone=self._timezone)
 
     def _load(self, path: Path) -> Loaded:
         known = self._loaded.get(path)
@@ -118,6 +129,16 @@ class Project:
                 return loaded
         shown = path.relative_to(self._root).as_posix()
         raise StepLoadError(shown, f"no runner for {path.suffix} files is installed")
+
+
+def _whole(catalog: Catalog, *, broken_before: set[str]) -> Catalog:
+    """The catalog; raises where a file is broken that was not before."""
+    newly = _broken(catalog) - broken_before
+    if newly:
+        raise _BrokenError(
+            tuple(_kept(problem) for problem in catalog.problems if problem.file in newly)
+        )
+    return catalog
 
 
 def _broken(catalog: Catalog) -> set[str]:

@@ -1,0 +1,67 @@
+"""What the control endpoints act on: one started process, seen by a developer's tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+
+from motia_actors import payload
+from motia_actors.actors.system import System
+from motia_actors.clock import Clock
+from motia_actors.messages import Event
+from motia_actors.steps.catalog import Catalog
+from motia_actors.steps.config import Stream
+from motia_actors.steps.flows import drawing_id
+from motia_actors.store import EventPut, Store
+from motia_actors.telemetry.traces import new_event_id, new_trace_id
+from motia_actors.web.control import Control, StepSource
+
+
+class Desk(Control):
+    """Acts on the system as a handler would, without being one.
+
+    Args:
+        store: Where events, state and streams are.
+        system: The actors.
+        clock: What time it is.
+        catalog: The steps and streams as they are now.
+    """
+
+    def __init__(
+        self, *, store: Store, system: System, clock: Clock, catalog: Callable[[], Catalog]
+    ) -> None:
+        self.store = store
+        self.version = version("motia-actors")
+        self._system, self._clock, self._catalog = system, clock, catalog
+
+    def emit(self, topic: str, data: object, *, flows: tuple[str, ...]) -> None:
+        """Emit under a new trace; durable on return. An unknown topic is no error."""
+        targets = self._system.table.targets(topic)
+        if not targets:
+            return
+        now_s = self._clock.now_s()
+        event = Event(
+            id=new_event_id(now_s),
+            topic=topic,
+            data=payload.encode(data),
+            trace_id=new_trace_id(now_s),
+            flows=flows,
+        )
+        self.store.write(EventPut(event=event, targets=targets))
+
+    def streams(self) -> Sequence[Stream]:
+        """The project's streams."""
+        return self._catalog().streams
+
+    def step_source(self, step_uuid: str) -> StepSource | None:
+        """The step of this id, None where there is none."""
+        catalog = self._catalog()
+        for step in catalog.steps:
+            if drawing_id(catalog.root, step) == step_uuid:
+                content = (catalog.root / step.id).read_text("utf-8", "replace")
+                return StepSource(id=step_uuid, content=content)
+        return None
+
+    def statistics(self) -> Mapping[str, object]:
+        """The tree of actors with its figures."""
+        return self._system.statistics()
