@@ -13,7 +13,13 @@ import falcon
 import msgspec
 from falcon.routing import CompiledRouter
 
-from motia_actors.errors import MotiaError, UsageError
+from motia_actors.errors import (
+    MailboxFullError,
+    MotiaError,
+    StepSuspendedError,
+    StoppingError,
+    UsageError,
+)
 from motia_actors.messages import Call, Failed, Outcome, Returned
 from motia_actors.web.answers import (
     INTERNAL_ERROR,
@@ -140,7 +146,10 @@ class Front:
         if status == 500:
             self._on_error(req, resp, error, params)
             return
-        self.log("warn", f"{req.method} {req.path}: {error}", status=status)
+        # Refusing work is how a full system stays up: no reason to fill its log as well.
+        is_refusal = isinstance(error, MailboxFullError | StepSuspendedError | StoppingError)
+        level = "debug" if is_refusal else "warn"
+        self.log(level, f"{req.method} {req.path}: {error}", status=status)
         resp.fill_json(status, {"error": message}, headers)
 
     def _on_error(

@@ -27,6 +27,7 @@ from motia_actors.web.queries import parse_query
 
 _READ_BYTES = 65536
 _FORM_DEPTH_MAX = 32
+_FORM_INDEX_MAX = 100
 # Not every codec Python has: some are slow on purpose-made input, some are no charsets.
 _CHARSETS = {
     "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "ascii": "ascii",
@@ -139,7 +140,12 @@ def _form(text: str, limits: Limits) -> Body:
     if text.count("&") >= limits.fields_max:
         raise falcon.HTTPContentTooLarge(title="Form has too many fields")
     try:
-        value = parse_query(text, fields_max=limits.fields_max, depth_max=_FORM_DEPTH_MAX)
+        value = parse_query(
+            text,
+            fields_max=limits.fields_max,
+            depth_max=_FORM_DEPTH_MAX,
+            index_max=_FORM_INDEX_MAX,
+        )
     except ValueError as error:
         raise falcon.HTTPBadRequest(title=f"Invalid form body: {error}") from error
     return value, text

@@ -58,11 +58,12 @@ class _Chunk(Generic[T]):
 
     def __init__(self, entries: Sequence[_Entry[T]]) -> None:
         self.order = entries[0].order
-        self._by_group: dict[int, _Entry[T]] = {}
+        self._by_group: dict[int, tuple[_Entry[T], list[tuple[str, int]]]] = {}
         group = 1
         for entry in entries:
-            self._by_group[group] = entry
-            group += 1 + len(entry.pattern.keys)
+            keys = entry.pattern.keys
+            self._by_group[group] = entry, [(key, group + i) for i, key in enumerate(keys, 1)]
+            group += 1 + len(keys)
         source = "|".join(f"((?:{entry.pattern.source})/?)\\Z" for entry in entries)
         self._match: Callable[[str], re.Match[str] | None] = re.compile(
             source, re.IGNORECASE | re.ASCII
@@ -73,14 +74,12 @@ class _Chunk(Generic[T]):
         if match is None:
             return None
         # The group around a branch closes last, so it is the one that lastindex names.
-        group = match.lastindex or 0
-        entry = self._by_group[group]
-        values = match.groups()[group : group + len(entry.pattern.keys)]
-        params = {
-            key: unquote(value) if "%" in value else value
-            for key, value in zip(entry.pattern.keys, values, strict=True)
-            if value is not None
-        }
+        entry, groups = self._by_group[match.lastindex or 0]
+        params: dict[str, str] = {}
+        for key, group in groups:
+            value = match[group]
+            if value is not None:
+                params[key] = unquote(value) if "%" in value else value
         return _Hit(entry.order, entry.target, params)
 
 

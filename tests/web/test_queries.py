@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import re
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, unquote
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,11 @@ from motia_actors.web.queries import parse_query
         ("x%5By%5D=z", {"x": {"y": "z"}}),
         ("arr%5B%5D=1", {"arr": ["1"]}),
         ("a[b]=1&a[c]=2&d=3", {"a": {"b": "1", "c": "2"}, "d": "3"}),
+        ("a[]=1&a=2&b=1&b[]=2", {"a": ["1", "2"], "b": ["1", "2"]}),
+        ("a[1]=x&a[0]=y", {"a": ["y", "x"]}),
+        ("a[1234]=on", {"a": {"1234": "on"}}),
+        ("a[]=1&b[c][]=2", {"a": ["1"], "b": {"c": ["2"]}}),
+        ("&".join(["a[]=1"] * 50), {"a": ["1"] * 50}),
         ("a=1&b[c]=2&a=3", {"a": ["1", "3"], "b": {"c": "2"}}),
         ("__proto__=1&constructor=2", {"__proto__": "1", "constructor": "2"}),
         ("a=b=c", {"a": "b=c"}),
@@ -63,3 +69,16 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except ValueError:
         return
     assert isinstance(values, dict)
+
+
+@given(st.text(alphabet="a=%4120fF_ \t\r\n.\u00fc"))
+def test_escapes_are_decoded_as_by_the_standard_library_or_not_at_all(text: str) -> None:
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        decoded = text
+    is_malformed = re.search("%(?![0-9a-fA-F]{2})", text)
+
+    value = parse_query(f"k={text}", fields_max=9)["k"]
+
+    assert value == (text if is_malformed else decoded)
