@@ -23,7 +23,7 @@ from motia_actors.errors import PayloadError
 from motia_actors.payload import decode
 from motia_actors.web.inflate import inflate
 from motia_actors.web.limits import Limits
-from motia_actors.web.queries import parse_query
+from motia_actors.web.queries import add_value, parse_query
 
 _READ_BYTES = 65536
 _FORM_DEPTH_MAX = 32
@@ -163,12 +163,7 @@ def _multipart(data: bytes, declared: str, limits: Limits) -> dict[str, Any]:
             if count > limits.parts_max:
                 raise falcon.HTTPContentTooLarge(title="Multipart body has too many parts")
             name, value = _part(part)
-            if name not in values:
-                values[name] = value
-            elif isinstance(values[name], list):
-                values[name].append(value)
-            else:
-                values[name] = [values[name], value]
+            add_value(values, name, value)
     except (ValueError, LookupError) as error:  # Part headers that are not even text.
         raise falcon.HTTPBadRequest(title="Malformed multipart body") from error
     return values

@@ -40,15 +40,21 @@ def parse_query(
             key = key[:-2]
         if not key:
             continue
-        value = _decode(value)
-        held = values.get(key)
-        if held is None:
-            values[key] = [value] if is_list else value
-        elif isinstance(held, list):
-            held.append(value)
-        else:
-            values[key] = [held, value]
+        add_value(values, key, _decode(value))
+        if is_list and not isinstance(values[key], list):
+            values[key] = [values[key]]
     return values
+
+
+def add_value(values: dict[str, Any], key: str, value: object) -> None:
+    """Set key, or make a list of its values where it is there already."""
+    held = values.get(key)
+    if held is None:
+        values[key] = value
+    elif isinstance(held, list):
+        held.append(value)
+    else:
+        values[key] = [held, value]
 
 
 def _decode(text: str) -> str:
