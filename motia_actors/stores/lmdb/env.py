@@ -8,7 +8,10 @@ with. One size for all means that no process ever has to follow another one's re
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
+import shutil
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +29,11 @@ _FORMAT = b"motia_actors 1"
 _READERS_MAX = 512
 _MAP_BYTES_MIN = 64 * 2**20
 
-# What LMDB says through DiskError where the disk, the quota or the file's limit is reached.
-_FULL_ERRNOS = tuple(os.strerror(number) for number in (28, 122, 27))
+# LMDB passes the system's words on, and calls a write that stopped half way an I/O error: with
+# so little free that one is a full disk too.
+_FULL_TEXTS = tuple(os.strerror(n) for n in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_SHORT_WRITE_TEXT = os.strerror(errno.EIO)
+_FREE_BYTES_MIN = 16 * 2**20
 
 
 class Tables(msgspec.Struct, frozen=True):
@@ -128,8 +134,8 @@ class Environment:
                 yield cast("Transaction", txn)
         except lmdb.MapFullError as error:
             raise StoreFullError(f"the map of {self.path} is full") from error
-        except lmdb.DiskError as error:
-            if not str(error).endswith(_FULL_ERRNOS):
+        except lmdb.Error as error:
+            if not self._is_full(error):
                 raise
             raise StoreFullError(f"no room on the disk of {self.path}: {error}") from error
 
@@ -207,13 +213,23 @@ class Environment:
     def _closed(self) -> StoreClosedError:
         if self._pid not in (0, os.getpid()):
             return StoreClosedError(
-                f"the store in {self.path} was opened by process {self._pid}, this is "
-                f"{os.getpid()}; open a store of its own after the fork"
+                f"the store in {self.path} was opened by process {self._pid} and this is "
+                f"{os.getpid()}, its fork; open the store after the fork instead"
             )
         return StoreClosedError(f"the store in {self.path} is closed; call open() first")
 
+    def _is_full(self, error: lmdb.Error) -> bool:
+        text = str(error)
+        if text.endswith(_SHORT_WRITE_TEXT):
+            return shutil.disk_usage(self.path).free < _FREE_BYTES_MIN
+        return text.endswith(_FULL_TEXTS)
+
     def _forget(self) -> None:
-        """Drop what a fork brought along, in the child."""
+        """Drop what a fork brought along, in the child, without ever closing it.
+
+        Closing, or collecting, the inherited environment frees the reader slots that it shares
+        with the parent, whose next read then fails with MDB_BAD_RSLOT. So it is made immortal.
+        """
         env, self._env, self._tables = self._env, None, None
         if env is not None:
-            env.close()
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(env))

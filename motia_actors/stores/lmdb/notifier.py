@@ -64,8 +64,7 @@ class SocketNotifier(Notifier):
         if not wake.steps and not wake.streams:
             return
         self._call(wake)
-        others = [file.name for file in self._path.iterdir() if file.suffix == _SUFFIX]
-        others.remove(self._name)
+        others = self._others()
         if others:
             datagram = _datagram(wake)
             for name in others:
@@ -89,6 +88,13 @@ class SocketNotifier(Notifier):
         if len(os.fsencode(direct)) <= _ADDRESS_BYTES_MAX:
             return direct
         return f"/proc/self/fd/{self._folder}/{name}"
+
+    def _others(self) -> list[str]:
+        try:
+            names = [file.name for file in self._path.iterdir() if file.suffix == _SUFFIX]
+        except OSError:
+            return []  # Somebody removed the folder: no hint can be given, nothing is lost.
+        return [name for name in names if name != self._name]
 
     def _send(self, name: str, datagram: bytes) -> None:
         assert self._socket is not None, "told before open"

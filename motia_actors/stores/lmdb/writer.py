@@ -158,8 +158,14 @@ class Writer:
                 else:
                     for batch in batches:
                         self._commit([batch])
+        except lmdb.Error as error:
+            failure = StoreError(f"the store in {self._env.path} failed: {error}")
+            self._refuse(failure)
+            self._break(batches, failure)
+            raise failure from error
         except BaseException as error:
-            self._fail(batches, error)
+            # A fault of ours in one operation; whoever waits must not wait for ever.
+            self._break(batches, StoreError(f"the commit failed: {error!r}"))
             raise
 
     def _commit_as_one(self, batches: list[Batch]) -> None:
@@ -188,18 +194,15 @@ class Writer:
             f"its limit of {self._env.bytes_max}; delete something or raise the limit"
         )
 
-    def _fail(self, batches: list[Batch], error: BaseException) -> None:
-        """Break all promises; after an error of LMDB's no later one is made either."""
-        failure = StoreError(f"the commit failed: {error}")
-        failure.__cause__ = error
-        for batch in batches:
-            batch.promise.set_error(failure)
-        if not isinstance(error, lmdb.Error):
-            return
+    def _refuse(self, failure: StoreError) -> None:
+        """Break what waits and all that will come: the environment is not to be trusted."""
         with self._queue_lock:
             self._refusal = failure
             waiting = list(self._waiting)
             self._waiting.clear()
             self.waiting_bytes = 0
-        for batch in waiting:
+        self._break(waiting, failure)
+
+    def _break(self, batches: Sequence[Batch], failure: StoreError) -> None:
+        for batch in batches:
             batch.promise.set_error(failure)

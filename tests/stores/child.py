@@ -1,0 +1,56 @@
+"""A second process on the store: `python -m tests.stores.child FOLDER WORDS…` does as told.
+
+It says `ready` once open, then obeys one word a line from standard input.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from motia_actors.clock import SystemClock
+from motia_actors.messages import Wake
+from motia_actors.store import StateSet, Store, StreamSet
+from motia_actors.stores.lmdb import LmdbStore
+from tests.stores.driving import driven, lease, put
+
+
+def say(text: str) -> None:
+    os.write(1, text.encode() + b"\n")
+
+
+def heard(wake: Wake) -> None:
+    say(f"woken {','.join(wake.steps)} {','.join(wake.streams)}")
+
+
+def obey(store: Store, word: str) -> None:
+    match word.split():
+        case ["put", event_id]:
+            put(store, event_id)
+            say("done")
+        case ["lease"]:
+            say(" ".join(one.event.id for one in lease(store, visibility_s=900.0)))
+        case ["read"]:
+            say((store.state.get("g", "k") or b"none").decode())
+        case ["hold", name]:
+            say(str(store.locks.try_hold(name)))
+        case ["flood"]:
+            for number in range(10**9):
+                store.write(StateSet(group="flood", key=str(number), value=b"x" * 500))
+                store.write(StreamSet(stream="s", group="g", item_id=str(number), data=b"1"))
+                say(str(number))
+        case _:
+            raise AssertionError(word)
+
+
+def main() -> None:
+    with driven(LmdbStore(Path(sys.argv[1]), SystemClock())) as store:
+        store.notifier.listen(heard)
+        say("ready")
+        for line in sys.stdin:
+            obey(store, line.strip())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,317 @@
+"""What is the LMDB store's own: durability, limits, damage, and the writer's group commit."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+from queue import SimpleQueue
+
+import lmdb
+import pytest
+
+from motia_actors.clock import ManualClock, SystemClock
+from motia_actors.errors import (
+    LeaseLostError,
+    StoreClosedError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+)
+from motia_actors.messages import Target, Wake
+from motia_actors.store import (
+    Ack,
+    Bury,
+    EventPut,
+    JournalAppend,
+    StateClear,
+    StateSet,
+    Store,
+    StreamSet,
+    Write,
+)
+from motia_actors.stores.lmdb import LmdbStore
+from tests.stores.driving import WAIT_S, an_event, driven, ids, lease, put, put_fifo
+
+PAGES_BYTES = 2**20
+
+
+def small(path: Path) -> LmdbStore:
+    return LmdbStore(path, SystemClock(), map_bytes_max=PAGES_BYTES, unsafe_no_sync=True)
+
+
+def a_value(number: int, size: int = 10_000) -> StateSet:
+    return StateSet(group="g", key=str(number), value=b"x" * size)
+
+
+def test_everything_is_there_again_after_a_close(tmp_path: Path, clock: ManualClock) -> None:
+    with driven(LmdbStore(tmp_path, clock)) as store:
+        for event_id in ("1", "2"):
+            put_fifo(store, event_id)
+        put(store, "3", Target(step="dead"))
+        (doomed,) = lease(store, step="dead")
+        writes: list[Write[object]] = [
+            StateSet(group="g", key="k", value=b"1"),
+            StreamSet(stream="s", group="g", item_id="i", data=b"2"),
+            JournalAppend(kind="log", record=b"3"),
+            Bury(delivery=doomed, error="x"),
+        ]
+        store.commit(writes).result(WAIT_S)
+
+    with driven(LmdbStore(tmp_path, clock)) as store:
+        assert store.state.get("g", "k") == b"1"
+        assert store.streams.group("s", "g") == [b"2"]
+        assert store.streams.last_seq() == 1
+        assert store.journal.tail("log", count_max=1) == [b"3"]
+        assert [letter.error for letter in store.events.dead("dead", count_max=9)] == ["x"]
+        assert ids(lease(store)) == ["1"]
+
+
+def test_what_waits_at_a_close_is_committed(tmp_path: Path, clock: ManualClock) -> None:
+    store = LmdbStore(tmp_path, clock)
+    store.open()
+    promise = store.commit([a_value(1)])
+    assert not promise.is_done
+
+    store.close()
+
+    assert promise.result(0.0) == [None]
+    with pytest.raises(StoreClosedError):
+        store.commit([a_value(2)]).result(0.0)
+
+
+def test_what_waits_together_is_one_commit(tmp_path: Path, clock: ManualClock) -> None:
+    store = LmdbStore(tmp_path, clock)
+    store.open()
+    promises = [store.commit([a_value(number)]) for number in range(20)]
+
+    assert store.commit_waiting(wait_s=0.0) == 20
+    assert store.commit_waiting(wait_s=0.0) == 0
+
+    assert all(promise.is_done for promise in promises)
+    assert store.statistics()["commits"] == 1
+    assert store.statistics()["batches"] == 20
+    store.close()
+
+
+def test_a_commit_has_a_limit_of_batches(tmp_path: Path, clock: ManualClock) -> None:
+    store = LmdbStore(tmp_path, clock, unsafe_no_sync=True)
+    store.open()
+    for number in range(257):
+        store.commit([a_value(number, 1)])
+
+    assert [store.commit_waiting(wait_s=0.0) for _ in range(3)] == [256, 1, 0]
+    store.close()
+
+
+def test_one_lost_lease_breaks_its_own_promise_and_no_other(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    store = LmdbStore(tmp_path, clock, unsafe_no_sync=True)
+    with driven(store):
+        put(store, "e")
+        (delivery,) = lease(store)
+        store.write(Ack(delivery=delivery))
+    store.open()
+    promises = [
+        store.commit([a_value(1)]),
+        store.commit([a_value(2), Ack(delivery=delivery)]),
+        store.commit([a_value(3)]),
+    ]
+
+    assert store.commit_waiting(wait_s=0.0) == 3
+
+    assert isinstance(promises[1].error, LeaseLostError)
+    assert promises[0].error is promises[2].error is None
+    assert [item.key for item in store.state.group("g")] == ["1", "3"]
+    store.close()
+
+
+def test_the_writers_queue_is_bounded(tmp_path: Path, clock: ManualClock) -> None:
+    store = LmdbStore(tmp_path, clock, waiting_bytes_max=25_000, unsafe_no_sync=True)
+    store.open()
+
+    promises = [store.commit([a_value(number)]) for number in range(3)]
+
+    assert [promise.is_done for promise in promises] == [False, False, True]
+    assert isinstance(promises[2].error, StoreFullError)
+    assert store.statistics()["waiting"] == 2
+    store.commit_waiting(wait_s=0.0)
+    assert store.statistics()["waiting_bytes"] == 0
+    assert not store.commit([a_value(4)]).is_done
+    store.close()
+
+
+def test_a_full_store_refuses_growth_stays_readable_and_recovers(tmp_path: Path) -> None:
+    with driven(small(tmp_path)) as store:
+        put(store, "e")
+        kept = _fill(store)
+
+        assert 30 < kept < 105
+        assert store.state.get("g", "0") == b"x" * 10_000
+        (delivery,) = lease(store)
+        store.write(Ack(delivery=delivery))
+        event = an_event(data=b"x" * 50_000)
+        with pytest.raises(StoreFullError):
+            store.write(EventPut(event=event, targets=(Target(step="s"),)))
+        assert store.statistics()["bytes_used"] <= PAGES_BYTES
+
+        assert store.write(StateClear(group="g")) == kept
+        assert _fill(store) == pytest.approx(kept, abs=2)
+
+
+def _fill(store: Store) -> int:
+    """Write until it is full; answers how many values there was room for."""
+    for number in range(1000):
+        try:
+            store.write(a_value(number))
+        except StoreFullError:
+            return number
+    raise AssertionError("it never became full")
+
+
+def test_a_full_disk_refuses_the_commit_and_there_is_room_again_later(tmp_path: Path) -> None:
+    with driven(LmdbStore(tmp_path, SystemClock())) as store:
+        store.write(a_value(1))
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # To LMDB a file at its limit is a disk that is full.
+        size_bytes = (tmp_path / "db" / "data.mdb").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+        try:
+            with pytest.raises(StoreFullError):
+                store.write(a_value(2, 2**21))
+            assert store.state.get("g", "1") == b"x" * 10_000
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+        store.write(a_value(2, 2**21))
+        assert [item.key for item in store.state.group("g")] == ["1", "2"]
+
+
+def test_a_commit_too_big_for_what_is_left_does_not_touch_others(tmp_path: Path) -> None:
+    store = small(tmp_path)
+    store.open()
+    big, little = store.commit([a_value(1, 2 * PAGES_BYTES)]), store.commit([a_value(2)])
+
+    store.commit_waiting(wait_s=0.0)
+
+    assert isinstance(big.error, StoreFullError)
+    assert little.result(0.0) == [None]
+    store.close()
+
+
+def test_the_file_does_not_grow_by_work_that_is_done(tmp_path: Path) -> None:
+    with driven(LmdbStore(tmp_path, SystemClock(), unsafe_no_sync=True)) as store:
+        for _ in range(5):
+            for number in range(40):
+                put(store, str(number), Target(step="charge"), Target(step="mail"))
+            for step in ("charge", "mail"):
+                for delivery in lease(store, 1000, step=step):
+                    store.write(Ack(delivery=delivery))
+
+        # Nothing is left but the counter, the format and LMDB's table of tables.
+        assert store.statistics()["bytes_used"] <= 3 * 4096
+        assert store.events.steps() == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"x" * 100, b"\0" * 20_000, b"not LMDB, " * 2_000],
+    ids=["short", "zeros", "text"],
+)
+def test_a_file_that_is_not_ours_is_refused_and_left_alone(
+    tmp_path: Path, clock: ManualClock, content: bytes
+) -> None:
+    data = tmp_path / "db" / "data.mdb"
+    data.parent.mkdir()
+    data.write_bytes(content)
+
+    with pytest.raises(StoreCorruptError, match=r"data\.mdb"):
+        LmdbStore(tmp_path, clock).open()
+
+    assert data.read_bytes() == content
+
+
+def test_a_database_of_another_program_is_refused_and_left_alone(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    path = tmp_path / "db"
+    with lmdb.open(str(path)) as env, env.begin(write=True) as txn:
+        txn.put(b"k", b"v")
+    before = (path / "data.mdb").read_bytes()
+
+    with pytest.raises(StoreCorruptError, match="another program"):
+        LmdbStore(tmp_path, clock).open()
+
+    assert (path / "data.mdb").read_bytes() == before
+
+
+def test_a_file_cut_off_is_refused_and_left_alone(tmp_path: Path, clock: ManualClock) -> None:
+    with driven(LmdbStore(tmp_path, clock, unsafe_no_sync=True)) as store:
+        for number in range(50):
+            store.write(a_value(number))
+    data = tmp_path / "db" / "data.mdb"
+    whole = data.read_bytes()
+
+    for size in (50, 5_000, 8_192, len(whole) // 2 // 4096 * 4096):
+        data.write_bytes(whole[:size])
+        with pytest.raises(StoreCorruptError, match="cut off"):
+            LmdbStore(tmp_path, clock).open()
+        assert data.stat().st_size == size
+
+    data.write_bytes(whole)
+    with driven(LmdbStore(tmp_path, clock)) as store:
+        assert len(store.state.group("g")) == 50
+
+
+def test_a_folder_is_open_once_in_a_process(store: Store, tmp_path: Path) -> None:
+    second = LmdbStore(tmp_path, SystemClock())
+
+    with pytest.raises(StoreError, match="already open"):
+        second.open()
+
+    store.write(a_value(1))
+
+
+def test_a_deep_folder_has_wake_ups_too(tmp_path: Path, clock: ManualClock) -> None:
+    deep = tmp_path.joinpath(*["x" * 100] * 3)
+    with driven(LmdbStore(deep, clock, unsafe_no_sync=True)) as store:
+        wakes: SimpleQueue[Wake] = SimpleQueue()
+        store.notifier.listen(wakes.put)
+
+        put(store, "e")
+
+        assert wakes.get(timeout=WAIT_S) == Wake(steps=("charge",))
+        assert [file.suffix for file in (deep / "wake").iterdir()] == [".sock"]
+
+
+def test_a_close_leaves_only_the_data_behind(tmp_path: Path, clock: ManualClock) -> None:
+    with driven(LmdbStore(tmp_path, clock)) as store:
+        assert store.locks.try_hold("l")
+
+    left = sorted(str(f.relative_to(tmp_path)) for f in tmp_path.rglob("*") if f.is_file())
+
+    assert left[:2] == ["db/data.mdb", "db/lock.mdb"]
+    assert [name.split("/")[0] for name in left[2:]] == ["locks"]
+    assert list((tmp_path / "wake").iterdir()) == list((tmp_path / "owners").iterdir()) == []
+
+
+def test_an_unexpected_error_breaks_promises_and_reaches_the_supervisor(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LmdbStore(tmp_path, clock)
+    store.open()
+    taken, waiting = store.commit([a_value(1, 2**22)]), store.commit([a_value(2)])
+
+    def broken(*_: object) -> int:
+        raise lmdb.PanicError("the disk is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("motia_actors.stores.lmdb.env.Environment.bytes_used", broken)
+        with pytest.raises(StoreError, match="the disk is gone"):
+            store.commit_waiting(wait_s=0.0)
+
+    assert isinstance(taken.error, StoreError)
+    assert isinstance(waiting.error, StoreError)
+    with pytest.raises(StoreError, match="the disk is gone"):
+        store.commit([a_value(3)]).result(0.0)
+    store.close()
