@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
+from http.client import HTTPException
 from pathlib import Path
+from typing import Self
 
 from tests.e2e.server import EXAMPLES, Server, copy_project, wait_until
 
@@ -31,3 +34,34 @@ def shipped(server: Server) -> set[str]:
 def wait_until_shipped(server: Server, order_ids: Collection[str]) -> None:
     """Wait until these orders, at least, were shipped."""
     wait_until(lambda: shipped(server) >= set(order_ids), what="every order was shipped")
+
+
+class Customer(threading.Thread):
+    """Places orders, one after the other, until left; what was not acknowledged does not count."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self.server, self.order_ids, self._is_done = server, set[str](), threading.Event()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._is_done.set()
+        self.join()
+
+    def run(self) -> None:
+        """Shop."""
+        while not self._is_done.is_set():
+            try:
+                answer = self.server.post("/orders", ORDER)
+            except (OSError, HTTPException):
+                continue
+            if answer.status == 201:
+                self.order_ids.add(answer.json["id"])
+
+    def wait_until_served(self, count: int) -> None:
+        """Wait until count more orders were acknowledged."""
+        enough = len(self.order_ids) + count
+        wait_until(lambda: len(self.order_ids) >= enough, what=f"{count} more orders")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.server import Server, wait_until, workers
-from tests.e2e.shop import ORDER, copy_shop, place, wait_until_shipped
+from tests.e2e.shop import ORDER, Customer, copy_shop, place, wait_until_shipped
 
 pytestmark = pytest.mark.slow
 
@@ -61,16 +61,16 @@ def test_a_tick_fires_once_whatever_the_number_of_workers(shop: Server) -> None:
 
 def test_everything_acknowledged_outlives_kill_9(shop: Server) -> None:
     before = settled_report(shop, ticks_min=1)
-    order_ids = place(shop, 40)
-    shop.kill()
+    with Customer(shop) as customer, Customer(shop) as other:
+        customer.wait_until_served(20)
+        shop.kill()
 
     shop.start()
 
-    wait_until_shipped(shop, order_ids)
+    wait_until_shipped(shop, customer.order_ids | other.order_ids)
     after = settled_report(shop, ticks_min=before["ticks"] + 2)
     assert after["first_at"] == before["first_at"]
     assert after["ticks"] <= ticks_due(after)
-    assert sum(after["orders"].values()) == len(order_ids)
     shop.stop_cleanly()
 
 

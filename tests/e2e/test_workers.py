@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.server import Server, wait_until, workers, write_project
-from tests.e2e.shop import ORDER, copy_shop, place, wait_until_shipped
+from tests.e2e.shop import Customer, copy_shop, place, wait_until_shipped
 
 pytestmark = pytest.mark.slow
 
@@ -52,47 +51,23 @@ def test_start_serves_the_project_with_as_many_workers_as_asked_for(project: Pat
         server.stop_cleanly()
 
 
-class Customer(threading.Thread):
-    """Places orders, one after the other, until told to stop; a refused one is not counted."""
-
-    def __init__(self, server: Server) -> None:
-        super().__init__()
-        self.server, self.order_ids, self.is_done = server, set[str](), threading.Event()
-
-    def run(self) -> None:
-        while not self.is_done.is_set():
-            try:
-                answer = self.server.post("/orders", ORDER)
-            except (OSError, HTTPException):
-                continue
-            if answer.status == 201:
-                self.order_ids.add(answer.json["id"])
-
-
 @pytest.fixture
-def customer(project: Path) -> Iterator[Customer]:
+def server(project: Path) -> Iterator[Server]:
     with Server(project, options=workers("gthread", 2)) as server:
-        customer = Customer(server)
-        customer.start()
-        try:
-            yield customer
-        finally:
-            customer.is_done.set()
-            customer.join()
+        yield server
 
 
-def test_hup_swaps_the_workers_and_loses_no_acknowledged_order(customer: Customer) -> None:
-    server = customer.server
-    wait_until(lambda: len(customer.order_ids) > 10, what="the customer shops")
-    old = set(server.workers())
+def test_hup_swaps_the_workers_and_loses_no_acknowledged_order(server: Server) -> None:
+    with Customer(server) as customer:
+        customer.wait_until_served(10)
+        old = set(server.workers())
 
-    server.signal(signal.SIGHUP)
-    wait_until(lambda: server.served_count() == 4, what="two new workers serve")
-    wait_until(lambda: not old & set(server.workers()), what="the old workers are gone", limit_s=40)
-    enough = len(customer.order_ids) + 10
-    wait_until(lambda: len(customer.order_ids) > enough, what="the customer shops on")
-    customer.is_done.set()
-    customer.join()
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: server.served_count() == 4, what="two new workers serve")
+        wait_until(
+            lambda: not old & set(server.workers()), what="the old ones are gone", limit_s=40
+        )
+        customer.wait_until_served(10)
 
     wait_until_shipped(server, customer.order_ids)
     server.stop_cleanly()

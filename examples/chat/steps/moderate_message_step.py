@@ -24,12 +24,13 @@ config = {
 
 async def handler(message, context):
     room = message["room"]
-    if await context.streams.messages.get(room, message["id"]):
-        return  # It came a second time: events are delivered at least once.
+    about = await context.state.get("rooms", room) or {"room": room, "messages": 0, "last": None}
+    # No other message of this room is in here, so counting is safe. If this very message was
+    # counted last, its first run was killed after that: count no more, show it again.
+    if about["last"] != message["id"]:
+        about = {"room": room, "messages": about["messages"] + 1, "last": message["id"]}
+        await context.state.set("rooms", room, about)
 
-    # No other message of this room is in here, so counting is safe.
-    about = await context.state.get("rooms", room) or {"room": room, "messages": 0}
-    about["messages"] += 1
     await context.streams.messages.set(
         room,
         message["id"],
@@ -39,4 +40,3 @@ async def handler(message, context):
             "text": moderated(message["text"]),
         },
     )
-    await context.state.set("rooms", room, about)

@@ -28,6 +28,10 @@ def new_order(order_id: str, item: str, quantity: int) -> Order:
 
 
 async def save(context: Any, order: Order) -> None:
-    """Keep the order in the state, where steps read it, and in the stream, where people watch."""
-    await context.state.set("orders", order["id"], order)
+    """Keep the order in the stream, where people watch, and in the state, where steps read it.
+
+    The state comes last: a run that is killed in between leaves it as it was, so that the next
+    run of the same event finds the work undone and does both again.
+    """
     await context.streams.orders.set("all", order["id"], order)
+    await context.state.set("orders", order["id"], order)

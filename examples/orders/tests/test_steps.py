@@ -37,6 +37,7 @@ class Shop:
         self.streams = SimpleNamespace(orders=Group())
         self.logger = SimpleNamespace(info=lambda *_: None)
         self.emitted: list[tuple[str, Any]] = []
+        self.trace_id = "first"
 
     async def emit(self, event: dict[str, Any]) -> None:
         self.emitted.append((event["topic"], event["data"]))
@@ -110,9 +111,21 @@ def test_people_watch_what_steps_read(shop: Shop) -> None:
 
 def test_the_report_counts_ticks_and_orders(shop: Shop) -> None:
     place(shop, 1)
-    shop.run("sales_report")
-    shop.run("sales_report")
+    for shop.trace_id in ("first", "second", "second"):
+        shop.run("sales_report")
 
     report = shop.state.values["reports", "sales"]
 
     assert (report["ticks"], report["orders"]) == (2, {"placed": 1})
+
+
+def test_a_run_that_was_killed_between_its_writes_is_mended_by_the_next(shop: Shop) -> None:
+    order_id = place(shop, 1)["id"]
+    undone = dict(shop.order(order_id))
+    shop.run("charge_payment", {"id": order_id})
+    shop.state.values["orders", order_id] = undone
+
+    shop.run("charge_payment", {"id": order_id})
+
+    assert shop.order(order_id)["status"] == "paid"
+    assert shop.streams.orders.values["all", order_id] == shop.order(order_id)
