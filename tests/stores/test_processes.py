@@ -157,6 +157,7 @@ def test_kill_9_in_the_middle_of_writing_loses_nothing_acknowledged(tmp_path: Pa
         store.write(StateSet(group="g", key="k", value=b"1"))
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_is_refused_and_does_its_parent_no_harm(store: Store) -> None:
     store.write(StateSet(group="g", key="k", value=b"1"))
 
