@@ -15,6 +15,10 @@ from urllib.parse import quote
 import msgspec
 
 PATH_CHARS_SAFE = "/!$&'()*+,;=:@-._~"
+# Three wildcards or more can share a path out among them in as many ways as its length to the
+# third power, so such a route only matches paths up to here: a few milliseconds at worst.
+WILD_COUNT_MAX = 2
+WILD_PATH_CHARS_MAX = 256
 _NAME = re.compile(r"\w+", re.ASCII)
 _NESTED_GROUP = re.compile(r"\\.|\[[^\]]*\]|\((?!\?)")
 
@@ -73,6 +77,9 @@ class _Reader:
         self._depth = 0
         self._unnamed = 0
         self._out: list[str] = []
+        self._wild_count = 0
+        # Since the last parameter of this segment: None before the first one.
+        self._between: str | None = None
         self.keys: list[str] = []
         self.literal = ""
         self.is_static = True
@@ -80,7 +87,10 @@ class _Reader:
 
     @property
     def source(self) -> str:
-        return "".join(self._out)
+        source = "".join(self._out)
+        if self._wild_count <= WILD_COUNT_MAX:
+            return source
+        return f"(?=.{{0,{WILD_PATH_CHARS_MAX}}}\\Z){source}"
 
     def read(self) -> None:
         while self._at < len(self._path):
@@ -92,6 +102,7 @@ class _Reader:
             elif char == "*":
                 self._special("(.*)")
                 self._key()
+                self._wild_count += 1
             elif char in "()?+|":
                 self._syntax(char)
             else:
@@ -103,6 +114,10 @@ class _Reader:
     def _literal(self, char: str) -> None:
         text = quote(char, safe=PATH_CHARS_SAFE + "%")
         self._out.append(re.escape(text))
+        if char == "/":
+            self._between = None
+        elif self._between is not None:
+            self._between += re.escape(text)
         if self.is_static:
             self.literal += text
 
@@ -133,6 +148,14 @@ class _Reader:
         allowed = r"[^/.]+?" if before == r"\." else "[^/]+?"
         if self._path[self._at : self._at + 1] == "(":
             allowed = self._expression()
+            self._wild_count += 0 if self._between is None else 2
+        elif self._between and before != r"\.":
+            # As Express does since 4.20: a later parameter never takes in its own separator,
+            # or `/:a-:b-:c` could be tried in far too many ways.
+            allowed = f"(?:(?!{self._between})[^/])+?"
+        elif self._between == "":
+            self._wild_count += 2  # It and the one before it.
+        self._between = ""
         if self._take("*"):
             allowed = f"(?:{allowed})(?:/.+?)?"
         if self._take("?"):

@@ -42,6 +42,9 @@ def found(path: str, at: str, method: str = "GET") -> dict[str, str] | None:
         ("/files/*", "/files", None),
         ("*", "/any/thing", {"0": "/any/thing"}),
         ("/:from-:to", "/a-b", {"from": "a", "to": "b"}),
+        ("/:from-:to", "/a-b-c", {"from": "a-b", "to": "c"}),
+        ("/:a-:b-:c", "/1-2-3", {"a": "1", "b": "2", "c": "3"}),
+        ("/*/*/*", "/a/b/c", {"0": "a", "1": "b", "2": "c"}),
         ("/:name.:ext", "/x.tar.gz", {"name": "x.tar", "ext": "gz"}),
         ("/ab?c", "/ac", {}),
         ("/ab?c", "/abc", {}),
@@ -141,6 +144,26 @@ def test_the_table_finds_what_trying_each_route_in_turn_finds(
 def test_no_route_and_no_path_breaks_the_table(path: str, at: str) -> None:
     if not problem_of("GET", path):
         Table([Route("GET", path, 1)]).find("GET", at)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    ("path", "at"),
+    [
+        ("/:a-:b-:c", "/" + "a-" * 2047 + "/b"),
+        ("/:a:b:c", "/" + "a" * 4094 + "/b"),
+        ("/:a.:b.:c", "/" + "a." * 2047 + "/b"),
+        ("/x/*/*/*/y", "/x" + "/a" * 2047),
+        ("/x/*/*/y", "/x" + "/a" * 2047),
+    ],
+)
+def test_a_hostile_path_is_soon_seen_not_to_match(path: str, at: str) -> None:
+    assert found(path, at) is None
+
+
+def test_a_route_of_many_wildcards_matches_up_to_its_limit() -> None:
+    assert found("/*/*/*", "/a/b/" + "c" * 251) is not None
+    assert found("/*/*/*", "/a/b/" + "c" * 252) is None
 
 
 @pytest.mark.slow
