@@ -6,10 +6,13 @@ read too; the environment wins over it.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from dotenv import load_dotenv
@@ -83,7 +86,6 @@ def _switch(text: str) -> bool:
         "off": False,
         "false": False,
         "no": False,
-        "": False,
     }
     if text.lower() not in known:
         raise ValueError("write on or off")
@@ -91,10 +93,15 @@ def _switch(text: str) -> bool:
 
 
 def _number(low: float, high: float) -> Callable[[str], float]:
+    """Read a number of seconds; text that is none is out of every range."""
+
     def read(text: str) -> float:
-        value = float(text)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
         if not low <= value <= high:
-            raise ValueError(f"write a number from {low:g} to {high:g}")
+            raise ValueError(f"write a number from {low:.12g} to {high:.12g}")
         return value
 
     return read
@@ -102,7 +109,8 @@ def _number(low: float, high: float) -> Callable[[str], float]:
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        value = int(text)
+        # int() would also take 1_000 and the digits of other scripts.
+        value = int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else -1
         if not low <= value <= high:
             raise ValueError(f"write a whole number from {low} to {high}")
         return value
@@ -110,19 +118,28 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-_UNITS = {"K": 1 << 10, "M": MIB, "G": GIB, "T": 1 << 40}
+_UNITS = {"": 1, "K": 1 << 10, "M": MIB, "G": GIB, "T": 1 << 40}
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?) ?([KMGT]?)(?:I?B)?", re.ASCII | re.IGNORECASE)
 
 
 def _size(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        digits = text.strip().upper().removesuffix("B").removesuffix("I")
-        factor = _UNITS.get(digits[-1:], 1)
-        value = int(float(digits.rstrip("KMGT")) * factor)
+        match = _SIZE.fullmatch(text)
+        value = -1 if match is None else int(float(match[1]) * _UNITS[match[2].upper()])
         if not low <= value <= high:
             raise ValueError(f"write a size from {low} to {high} bytes, such as 64M")
         return value
 
     return read
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    # Its ways to say no: unknown, not a name, a folder of the database.
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("write a name of the time zone database, such as Europe/Berlin") from None
+    return text
 
 
 SOURCES: Mapping[str, _Source] = {
@@ -132,7 +149,7 @@ SOURCES: Mapping[str, _Source] = {
     "validate": _Source("MOTIA_VALIDATE", _one_of("enforce", "warn", "off")),
     "has_state_envelope": _Source("MOTIA_STATE_ENVELOPE", _switch),
     "cors": _Source("MOTIA_CORS", str),
-    "timezone": _Source("MOTIA_TIMEZONE", str),
+    "timezone": _Source("MOTIA_TIMEZONE", _zone),
     "log_level": _Source("LOG_LEVEL", _one_of("debug", "info", "warn", "error")),
     "log_format": _Source("MOTIA_LOG_FORMAT", _one_of("auto", "json", "text")),
     "body_bytes_max": _Source("MOTIA_BODY_MAX", _size(1, 4 * GIB)),
@@ -150,7 +167,7 @@ SOURCES: Mapping[str, _Source] = {
 def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Settings of environ (default: the process'), under overrides by field name.
 
-    The project's path is made absolute.
+    What is set to nothing has its default. The project's path is made absolute.
 
     Raises:
         SettingsError: a value is malformed or out of its range; names the variable.
@@ -158,8 +175,10 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     for field, source in SOURCES.items():
-        if source.name in environ:
-            values[field] = _read(source, environ[source.name])
+        # A variable that is set to nothing is how compose files and shells leave one out.
+        text = environ.get(source.name, "").strip()
+        if text:
+            values[field] = _read(source, text)
     values.update({field: value for field, value in overrides.items() if value is not None})
     project = Path(values.get("project") or ".").resolve()
     if not project.is_dir():
