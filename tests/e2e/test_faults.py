@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -130,3 +131,11 @@ def test_listeners_of_one_topic_fail_each_for_itself(server: Server) -> None:
 
     wait_until(lambda: server.get("/ran").json == {"count": 3}, what="all three listeners ran")
     assert_others_work(server)
+
+
+def test_a_handler_that_blocks_for_ever_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", PROJECT)
+    with Server(project, options=workers("gthread", 1)) as server:
+        assert server.get("/blocks").status == 504
+
+        server.stop_cleanly()
