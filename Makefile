@@ -2,6 +2,7 @@
 #
 #   make demo    make the environment and serve examples/orders on http://127.0.0.1:3000
 #   make test    make the environment and pass everything: lint, types, tests
+#   make bench   make the environment and print one row of figures for each benchmark
 #
 # PYTHON chooses the interpreter, ARGS is handed on: make pytest ARGS="-k mailbox -x".
 
@@ -53,7 +54,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 bench: $(STAMP)
-	@for bench in bench/bench_*.py; do $(BIN)/python $$bench $(ARGS) || exit 1; done
+	@for bench in ask emit store; do $(BIN)/python -m bench.bench_$$bench $(ARGS) || exit 1; done
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis examples/*/.motia

@@ -1,0 +1,154 @@
+"""A row: what a bench measured, on which machine, with which versions, by which command."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import shlex
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+PACKAGES = ("motia-actors", "falcon", "gunicorn", "gevent", "pykka", "lmdb", "msgspec")
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """What one turn of one alternative measured.
+
+    `cpu_us` is the processor time of each operation, of all processes that took part but the
+    load generator; `more` holds figures that one bench alone has.
+    """
+
+    per_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    more: Mapping[str, float] = {}
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """The middle of all rounds, and their extremes."""
+
+    median: float
+    min: float
+    max: float
+
+    @classmethod
+    def of(cls, figures: Sequence[float]) -> Spread:
+        """Summarize the figures of all rounds, to four digits."""
+        return cls(
+            median=_short(statistics.median(figures)),
+            min=_short(min(figures)),
+            max=_short(max(figures)),
+        )
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What one alternative came to.
+
+    `ratio` is its operations a second over those of `ratio_to` in the same round.
+    """
+
+    name: str
+    per_s: Spread
+    p50_ms: Spread
+    p99_ms: Spread
+    cpu_us: Spread
+    ratio: Spread
+    ratio_to: str
+    more: Mapping[str, Spread] = {}
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """Where it ran."""
+
+    cpus: int
+    model: str
+    kernel: str
+    python: str
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a bench has to say."""
+
+    bench: str
+    command: str
+    machine: Machine
+    versions: Mapping[str, str]
+    at: str
+    rounds: int
+    settings: Mapping[str, str | int | float]
+    results: Sequence[Result]
+
+
+def make_row(
+    bench: str,
+    results: Sequence[Result],
+    *,
+    arguments: Sequence[str],
+    rounds: int,
+    settings: Mapping[str, str | int | float],
+) -> Row:
+    """Put the results of this process together with where they come from."""
+    return Row(
+        bench=bench,
+        command=shlex.join(["python", "-m", f"bench.{bench}", *arguments]),
+        machine=machine(),
+        versions=versions(),
+        at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        rounds=rounds,
+        settings=settings,
+        results=results,
+    )
+
+
+def print_row(row: Row) -> None:
+    """Write the row to stdout, as one line."""
+    sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+
+
+def machine() -> Machine:
+    """Describe this machine."""
+    return Machine(
+        cpus=os.cpu_count() or 1,
+        model=_cpu_model(),
+        kernel=f"{platform.system()} {platform.release()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+    )
+
+
+def versions() -> dict[str, str]:
+    """List the versions of the packages that take part, as far as they are installed."""
+    installed = {}
+    for package in PACKAGES:
+        try:
+            installed[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return installed
+
+
+def percentile_ms(latencies_s: Sequence[float], share: float) -> float:
+    """Find the latency that this share of all did not exceed, in milliseconds; 0 of none."""
+    if not latencies_s:
+        return 0.0
+    ordered = sorted(latencies_s)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _short(figure: float) -> float:
+    return float(f"{figure:.4g}")
