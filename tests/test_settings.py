@@ -184,7 +184,7 @@ def test_a_relative_project_is_made_absolute(
 
 
 def test_a_missing_project_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="folder .*/nowhere does not exist; set MOTIA_PROJECT"):
+    with pytest.raises(SettingsError, match=r"folder .*/nowhere does not exist; set MOTIA_PROJECT"):
         read_settings({"MOTIA_PROJECT": str(tmp_path / "nowhere")})
 
 
@@ -207,7 +207,7 @@ def test_the_store_is_where_its_address_says_seen_from_the_project(
 
 @pytest.mark.parametrize("address", ["redis://localhost", "lmdb://", "memory", "/var/lib/shop"])
 def test_an_unknown_store_is_named_with_the_way_out(address: str) -> None:
-    with pytest.raises(SettingsError, match="MOTIA_STORE=.*: write lmdb:///path or memory://"):
+    with pytest.raises(SettingsError, match=r"MOTIA_STORE=.*: write lmdb:///path or memory://"):
         store_path(Settings(store=address))
 
 
