@@ -6,6 +6,7 @@ of one step leaves the others, and what they hold in memory, alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,6 +55,8 @@ class Project:
         self._root, self._runners, self._timezone = root, runners, timezone
         self._loaded: dict[Path, Loaded] = {}
         self._catalog: Catalog | None = None
+        self._is_stale = False
+        """Helper modules were edited that are not taken over yet, for some step broke with them."""
 
     @property
     def catalog(self) -> Catalog:
@@ -68,12 +71,16 @@ class Project:
         return self._catalog
 
     def reread(self, paths: Iterable[Path]) -> Reread:
-        """Take over edits of these files: of steps alone, or of code that any step may use."""
-        paths = [path.resolve() for path in paths]
+        """Take over edits of these files: of steps alone, or of code that any step may use.
+
+        Relative paths are seen from the project. Links are not followed: what a linked folder
+        holds is known by its place in the project.
+        """
+        paths = [Path(os.path.normpath(self._root / path)) for path in paths]
         files = {path for path in paths if NAME.fullmatch(path.name)}
-        if any(path.suffix == ".py" for path in set(paths) - files):
+        if self._is_stale or any(path.suffix == ".py" for path in set(paths) - files):
             return self._reread_all()
-        return self._reread(files)
+        return self._reread({path for path in files if path.is_relative_to(self._root)})
 
     def _reread_all(self) -> Reread:
         """Load everything anew, helper modules included, or else nothing."""
@@ -85,11 +92,11 @@ class Project:
                     stack.enter_context(runner.fresh_modules())
                 catalog = _whole(self._discover(), broken_before=_broken(former))
         except _BrokenError as error:
-            self._loaded = before
+            self._loaded, self._is_stale = before, True
             return Reread(
                 catalog=former, changed=set(), problems=error.problems, is_layout_new=False
             )
-        self._catalog = catalog
+        self._catalog, self._is_stale = catalog, False
         changed = {step.id for step in catalog.steps}
         return Reread(
             catalog=catalog, changed=changed, problems=catalog.problems, is_layout_new=True
@@ -102,7 +109,8 @@ class Project:
             self._loaded.pop(path, None)
         catalog = self._discover()
         broken = _broken(catalog) & {path.relative_to(self._root).as_posix() for path in files}
-        saved = [name for name in broken if self._root / name in before]
+        # What was broken before has no version that could go on running.
+        saved = [name for name in broken - _broken(former) if self._root / name in before]
         kept = tuple(_kept(problem) for problem in catalog.problems if problem.file in saved)
         if saved:
             self._loaded.update({self._root / name: before[self._root / name] for name in saved})
