@@ -27,7 +27,10 @@ from motia_actors.errors import PayloadError
 def _other(value: object) -> object:
     dump = getattr(value, "model_dump", None)
     if callable(dump):
-        return dump(mode="json")
+        try:
+            return dump(mode="json")
+        except Exception as error:  # boundary: serializers of models are the user's code
+            raise ValueError(f"{type(value).__qualname__}: {error}") from error
     fields = getattr(value, "_asdict", None)
     if callable(fields):
         return fields()
