@@ -16,9 +16,9 @@ WAIT_S_MAX = 5.0
 def test_it_has_the_value_it_was_set_to() -> None:
     promise: Promise[int] = Promise()
 
-    assert not promise.is_done
-    assert promise.set(7)
-    assert promise.is_done
+    done = [promise.is_done, promise.set(7), promise.is_done]
+
+    assert done == [False, True, True]
     assert promise.result(timeout_s=0.0) == 7
 
 
@@ -59,7 +59,8 @@ def test_what_comes_second_is_ignored_and_answered_false(first: str) -> None:
 
 
 def test_one_may_be_made_kept_or_broken() -> None:
-    kept, broken = Promise.of(3), Promise.broken(ValueError("gone"))
+    kept = Promise.of(3)
+    broken: Promise[int] = Promise.broken(ValueError("gone"))
 
     assert kept.is_done
     assert broken.is_done
