@@ -61,6 +61,8 @@ class Application:
         self._clock = clock or SystemClock()
         self._lock = allocate_lock()
         self._running: Running | None = None
+        self.has_lost_threads = False
+        """After the stop: a thread of the server is stuck in a handler."""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request, as WSGI has it."""
@@ -71,15 +73,19 @@ class Application:
             assert running is not None
         return running.front(environ, start_response)
 
-    def start(self) -> None:
+    def start(self, *, inline_max: int = 0) -> None:
         """Read the project, open its store and start every actor. Once; later calls return.
+
+        Args:
+            inline_max: How many request threads may run a handler themselves at a time.
 
         Raises:
             MotiaError: a setting is wrong, or the store cannot be opened.
         """
         with self._lock:
             if self._running is None:
-                running = Running(self._given or self._settings(), self._clock)
+                settings = self._given or self._settings()
+                running = Running(settings, self._clock, inline_max=inline_max)
                 running.start()
                 self._running = running
 
@@ -92,7 +98,11 @@ class Application:
         """Finish what runs within drain_s, and let go of everything."""
         with self._lock:
             running, self._running = self._running, None
-        return True if running is None else running.stop(drain_s=drain_s)
+        if running is None:
+            return True
+        is_quiet = running.stop(drain_s=drain_s)
+        self.has_lost_threads = running.system.has_lost_threads
+        return is_quiet
 
     @staticmethod
     def _settings() -> Settings:
@@ -103,7 +113,7 @@ class Application:
 class Running:
     """What `Application.start` made: all parts of one started process."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, *, inline_max: int = 0) -> None:
         self.settings, self.clock = settings, clock
         # Steps open files by paths relative to the project, as under Motia.
         os.chdir(settings.project)
@@ -117,6 +127,7 @@ class Running:
             new_event=self._new_event,
             drain_logs=self.log.drain,
             on_fatal=self._fatal,
+            inline_max=inline_max,
         )
         self.front = self._front()
         self._handler = SinkHandler(self.log, clock=clock)
@@ -260,10 +271,17 @@ class Running:
             flows=step.flows,
         )
 
-    def _log(self, level: str, message: str, /, **fields: object) -> None:
-        known = cast("Level", level)
+    def _log(self, level: str, message: str, /, **fields: Any) -> None:
+        """Log a line; step, trace_id and flows are places of their own in it."""
+        places = {name: fields.pop(name) for name in ("step", "trace_id", "flows") & fields.keys()}
         self.log.write(
-            LogRecord(level=known, at_s=self.clock.now_s(), message=message, fields=fields)
+            LogRecord(
+                level=cast("Level", level),
+                at_s=self.clock.now_s(),
+                message=message,
+                fields=fields,
+                **places,
+            )
         )
 
     def _report(self, problems: Iterable[Problem]) -> None:

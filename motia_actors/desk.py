@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 
-from motia_actors import payload
 from motia_actors.actors.system import System
 from motia_actors.clock import Clock
 from motia_actors.messages import Event
+from motia_actors.payload import encode
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Stream
 from motia_actors.steps.flows import drawing_id
@@ -43,7 +43,7 @@ class Desk(Control):
         event = Event(
             id=new_event_id(now_s),
             topic=topic,
-            data=payload.encode(data),
+            data=encode(data),
             trace_id=new_trace_id(now_s),
             flows=flows,
         )

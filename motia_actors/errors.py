@@ -126,6 +126,13 @@ class ActorStoppedError(ActorError):
     """The actor was stopped for good before it handled the message."""
 
 
+class DesertedError(ActorError):
+    """The asker ran the handler on its own thread, too long: its client was answered already.
+
+    There is nobody left to send anything to.
+    """
+
+
 class NotRunError(ActorError):
     """The message was taken back before its handler began; it is handed out again."""
 

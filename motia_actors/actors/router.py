@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from motia_actors import payload
 from motia_actors.actors.actor import Actor, Cell, ChildFailed
 from motia_actors.actors.mailbox import Control
 from motia_actors.actors.retry import RetryIn, after_failure
@@ -30,6 +29,7 @@ from motia_actors.errors import (
     StoreError,
 )
 from motia_actors.messages import Call, Delivery, Failed, Outcome, Returned, Target, Wake
+from motia_actors.payload import decode
 from motia_actors.promise import Promise
 from motia_actors.steps.config import Step
 from motia_actors.store import Ack, Bury, Lease, Release, Retry, Store, Write
@@ -228,7 +228,7 @@ class RouterActor(Actor):
     def _deliver(self, port: Port, delivery: Delivery) -> None:
         event = delivery.event
         is_cron = port.step.kind == "cron"
-        data = None if is_cron else payload.decode(event.data)
+        data = None if is_cron else decode(event.data)
         call = Call(
             kind="cron" if is_cron else "event",
             trace_id=event.trace_id,
@@ -239,7 +239,7 @@ class RouterActor(Actor):
         work = Work(call, limit_s=port.limit_s)
         self._held.setdefault(port.step.id, set()).add(work)
         work.answer.on_done(lambda answer: self._finished(port, work, answer))
-        refused = None if is_cron else port.check(data)
+        refused = _spent(port, delivery) or (None if is_cron else port.check(data))
         if refused is not None:
             work.set(refused)
             return
@@ -299,6 +299,17 @@ class RouterActor(Actor):
             if port.step.kind in ("event", "cron"):
                 for work in port.cell.mailbox.take_all_work():
                     work.answer.set_error(NotRunError(f"step {port.step.name!r} drains"))
+
+
+def _spent(port: Port, delivery: Delivery) -> Failed | None:
+    """A delivery that was leased more often than it may run took its process with it each time."""
+    if delivery.attempt <= 1 + port.step.infrastructure.queue.retries_max:
+        return None
+    return Failed(
+        kind="LostError",
+        message="every run ended with its process or its lease, and none of them answered",
+        is_final=True,
+    )
 
 
 def work_was_not_run(error: ActorError) -> bool:

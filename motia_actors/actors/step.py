@@ -8,13 +8,15 @@ its supervisor puts a new one in its place, on the same mailbox.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from motia_actors.actors.actor import Actor, Cell, ChildFailed
-from motia_actors.actors.work import Running, Work, timed_out
+from motia_actors.actors.inline import Trust
+from motia_actors.actors.work import Running, Work
 from motia_actors.clock import Clock
-from motia_actors.errors import ActorCrashedError
+from motia_actors.errors import ActorCrashedError, ActorError
 from motia_actors.messages import Call
 from motia_actors.runner import Effects, Handler
 
@@ -27,6 +29,7 @@ class StepSetup(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int
     running: Running
     clock: Clock
+    trust: Trust
 
 
 class StuckError(ActorCrashedError):
@@ -52,11 +55,26 @@ class StepActor(Actor):
         if self._is_abandoned:
             return
         self._is_abandoned = True
+        self._setup.running.remove(work)
+        self._setup.trust.lose()
         self.actor_stopped.set()
+        self._cell.mailbox.kick()
         assert work.limit_s is not None
         ran = f"{work.call.kind} call {work.call.trace_id} ran over {work.limit_s:g} s"
         error = StuckError(ran)
         self._report(ChildFailed(self._cell.name, generation=self.generation, error=error))
+
+    @property
+    def trust(self) -> Trust:
+        """Whether askers may run its handler; the same for every incarnation."""
+        return self._setup.trust
+
+    def run_inline(self, work: Work) -> bool:
+        """Run work on the calling thread, as far as it goes without waiting for a loop.
+
+        Answers False where that is not possible now: then it goes to the mailbox.
+        """
+        raise NotImplementedError
 
     def _begin(self, work: Work, stop: Callable[[], None]) -> bool:
         """Register the work as running; False where nobody waits for it any more."""
@@ -71,6 +89,16 @@ class StepActor(Actor):
         """The work's handler came back."""
         self._setup.running.remove(work)
         work.stop = None
+        assert work.started_s is not None
+        self._setup.trust.seen(self._setup.clock.monotonic_s() - work.started_s)
+
+    def _put_back(self, envelope: Any) -> None:
+        """Leave a message that was taken, but not begun, for the next actor."""
+        try:
+            self._cell.mailbox.put(envelope)
+        except ActorError as error:
+            if envelope.reply_to is not None:
+                envelope.reply_to.set_exception((type(error), error, None))
 
 
 class Watchdog(Actor):
@@ -101,8 +129,7 @@ class Watchdog(Actor):
     def on_tick(self) -> None:
         """Look at what runs."""
         for work in self._running.overdue(now_s=self._clock.monotonic_s()):
-            assert work.limit_s is not None
-            work.set(timed_out(work.limit_s))
+            work.overran()
             stop = work.stop
             if stop is not None:
                 stop()

@@ -15,10 +15,11 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVarTuple, Unpack
 
 from motia_actors.actors.actor import Cell, ChildFailed
+from motia_actors.actors.mailbox import Control
 from motia_actors.actors.step import StepActor, StepSetup
 from motia_actors.actors.work import Work, timed_out
 from motia_actors.errors import ActorCrashedError
-from motia_actors.threads import native_selector
+from motia_actors.threads import allocate_lock, is_patched, native_selector
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +29,34 @@ CANCEL_S = 1.0
 """A handler that was cancelled and still runs after this long is stuck."""
 
 
+LOOK_S = 0.1
+"""How often a thread that waits for the loop looks whether the actor still lives."""
+
+
+class RunLoop(Control):
+    """Makes the actor's thread run the loop: an asker left something in it."""
+
+
+class _Selector(selectors.DefaultSelector):
+    """A selector that can be told not to look.
+
+    A look lets go of the interpreter's lock even where it does not wait, and it may be a while
+    until other threads give it back.
+    """
+
+    is_blind = False
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.is_blind and timeout is not None and timeout <= 0:
+            return []
+        return super().select(timeout)
+
+
 class StepLoop(asyncio.SelectorEventLoop):
     """An event loop that knows when nothing is left to do in it."""
 
     def __init__(self) -> None:
-        self._watched: selectors.BaseSelector = native_selector()
+        self._watched = native_selector() if is_patched() else _Selector()
         super().__init__(self._watched)
         self._tasks: set[asyncio.Future[Any]] = set()
         self._timers_until_s = 0.0
@@ -51,13 +75,29 @@ class StepLoop(asyncio.SelectorEventLoop):
         return super().call_at(when, callback, *args, context=context)
 
     @property
-    def has_tasks(self) -> bool:
-        """A task is not done."""
-        return bool(self._tasks)
+    def is_quiet(self) -> bool:
+        """No task lives, no timer is due later, and no socket is watched."""
+        return not self._is_busy and self._timers_until_s <= self.time()
+
+    @property
+    def _is_busy(self) -> bool:
+        return len(self._watched.get_map()) > 1 or any(not task.done() for task in self._tasks)
+
+    def turn(self) -> None:
+        """Run what is ready, once, looking for nothing new."""
+        blind = self._watched if isinstance(self._watched, _Selector) else None
+        if blind is not None:
+            blind.is_blind = True
+        try:
+            self.stop()  # Before it runs: it makes one turn.
+            self.run_forever()
+        finally:
+            if blind is not None:
+                blind.is_blind = False
 
     def stop_when_quiet(self) -> None:
-        """Stop if no task lives, no timer is due later and no socket is watched."""
-        if self._tasks or len(self._watched.get_map()) > 1:
+        """Stop if it is quiet; if only timers are left, look again after the last."""
+        if self._is_busy:
             return
         left_s = self._timers_until_s - self.time()
         if left_s <= 0:
@@ -95,6 +135,9 @@ class LoopStepActor(StepActor):
         self._works: set[Work] = set()
         self._is_woken = False
         self._loop: StepLoop
+        self._loop_lock = allocate_lock()
+        """Held by whichever thread runs the loop."""
+        self._is_inline = False
 
     def on_start(self) -> None:
         """Make the loop; the thread that made it runs it."""
@@ -116,21 +159,56 @@ class LoopStepActor(StepActor):
             envelope = mailbox.take()
             if envelope is None:
                 continue
+            if not self._own_loop():
+                self._put_back(envelope)
+                continue
             mailbox.on_arrival = self._arrived
             self._accept(envelope)
             self._fill()
             # An arrival in the very turn in which the loop stops has made a task again.
-            while self._loop.has_tasks and not self._is_over:
-                self._run_loop()
+            while not (self._loop.is_quiet or self._is_over):
+                self._guarded(self._loop.run_forever)
             mailbox.on_arrival = None
+            self._loop_lock.release()
 
-    def _run_loop(self) -> None:
+    def _guarded(self, run: Callable[[], None]) -> None:
         try:
-            self._loop.run_forever()
+            run()
         except (SystemExit, KeyboardInterrupt):
             # Of a task that a handler made: asyncio lets these out of the loop. The handler gets
             # it where it awaits the task; the loop goes on.
             logger.warning("a task of step %s asked the process to exit", self._cell.name)
+
+    def _own_loop(self) -> bool:
+        """Wait until no asker runs the loop; False where that will not come any more."""
+        while not self._loop_lock.acquire(timeout=LOOK_S):
+            if self._is_abandoned:
+                return False
+        return True
+
+    def run_inline(self, work: Work) -> bool:
+        """Run the handler up to where it waits; from there the actor's thread goes on with it."""
+        if (
+            self._cell.mailbox.depth
+            or len(self._works) >= self._setup.concurrency
+            or not self._loop_lock.acquire(blocking=False)
+        ):
+            return False
+        try:
+            if self.actor_stopped.is_set():
+                return False
+            self._is_inline = True
+            self._works.add(work)
+            self._loop.create_task(self._run(work))
+            self._guarded(self._loop.turn)
+        finally:
+            self._is_inline = False
+            self._loop_lock.release()
+            if self._is_abandoned:
+                self._close()
+        if not self._loop.is_quiet:
+            self._cell.tell(RunLoop())
+        return True
 
     @property
     def _is_over(self) -> bool:
@@ -141,11 +219,13 @@ class LoopStepActor(StepActor):
         if isinstance(envelope, Work):
             self._works.add(envelope)
             self._loop.create_task(self._run(envelope))
-        else:
+        elif not isinstance(envelope.message, RunLoop):
             self._turn(envelope)
 
     def _fill(self) -> None:
         """Take what may run now."""
+        if self._is_inline:
+            return  # The mailbox is the business of the actor's own thread.
         self._is_woken = False
         mailbox = self._cell.mailbox
         while not self.actor_stopped.is_set():
@@ -199,7 +279,12 @@ class LoopStepActor(StepActor):
             self.abandon(work)
 
     def _close(self) -> None:
-        """Cancel what handlers left in the background, and the loop with it."""
+        """Cancel what handlers left in the background, and the loop with it.
+
+        An abandoned loop is closed by the thread that was stuck in it, if it ever comes back.
+        """
+        if not self._loop_lock.acquire(blocking=False) or self._loop.is_closed():
+            return
         left = asyncio.all_tasks(self._loop)
         for task in left:
             task.cancel()

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from motia_actors.actors.actor import Cell, ChildFailed
+from motia_actors.actors.inline import Permits
 from motia_actors.actors.step import StepActor, StepSetup
 from motia_actors.actors.work import Work
 from motia_actors.threads import NativeThread, allocate_lock
 
+LOOK_S = 0.1
+"""How often a thread that waits for a run to become free looks whether the actor still lives."""
 IDLE_S = 30.0
 """A helper without work for this long ends."""
 
@@ -26,6 +29,7 @@ class ThreadStepActor(StepActor):
         super().__init__(cell, report, setup)
         self._helpers: set[NativeThread] = set()
         self._helpers_lock = allocate_lock()
+        self._permits = Permits(setup.concurrency)
 
     def on_start(self) -> None:
         """From now on an arrival that nobody waits for may call a helper."""
@@ -38,10 +42,15 @@ class ThreadStepActor(StepActor):
         for helper in list(self._helpers):
             helper.join(self._cell.spec.shutdown_s)
 
-    def abandon(self, work: Work) -> None:
-        """Give the actor up; threads that are not stuck finish what they run."""
-        super().abandon(work)
-        self._cell.mailbox.kick()
+    def run_inline(self, work: Work) -> bool:
+        """Run the handler, if a run is free and nobody waits."""
+        if self._cell.mailbox.depth or not self._permits.acquire_nowait():
+            return False
+        try:
+            self._run_now(work)
+        finally:
+            self._permits.release()
+        return True
 
     def _turn(self, envelope: Any) -> None:
         if isinstance(envelope, Work):
@@ -52,6 +61,16 @@ class ThreadStepActor(StepActor):
     def _run(self, work: Work) -> None:
         if self._cell.mailbox.depth:
             self._call_helper()
+        while not self._permits.acquire(LOOK_S):
+            if self._is_abandoned:
+                self._put_back(work)
+                return
+        try:
+            self._run_now(work)
+        finally:
+            self._permits.release()
+
+    def _run_now(self, work: Work) -> None:
         if not self._begin(work, lambda: self.abandon(work)):
             return
         try:

@@ -19,10 +19,11 @@ import msgspec
 
 from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec, Stop
 from motia_actors.actors.clock import ClockActor, Fire, Reschedule
+from motia_actors.actors.inline import Permits, Trust
 from motia_actors.actors.journalist import JournalistActor
 from motia_actors.actors.restart import RestartPolicy
 from motia_actors.actors.router import Drain, Port, RouterActor, Table
-from motia_actors.actors.step import StepSetup, Watchdog
+from motia_actors.actors.step import StepActor, StepSetup, Watchdog
 from motia_actors.actors.step_loop import LoopStepActor
 from motia_actors.actors.step_threads import ThreadStepActor
 from motia_actors.actors.supervisor import (
@@ -77,6 +78,7 @@ class System:
         drain_logs: Takes the log records that wait for the journal.
         on_fatal: Called with a reason when the root of the tree gives up: the process is of no
             use any more.
+        inline_max: How many askers may run a handler on their own thread at a time.
     """
 
     def __init__(
@@ -87,9 +89,11 @@ class System:
         new_event: Callable[[str, Step], Event],
         drain_logs: Callable[[], list[bytes]],
         on_fatal: Callable[[str], None],
+        inline_max: int = 0,
     ) -> None:
         self._store, self._clock, self._new_event = store, clock, new_event
         self._drain_logs, self._on_fatal = drain_logs, on_fatal
+        self._inline, self._inline_max = Permits(inline_max), inline_max
         self.table = Table()
         self.running = Running()
         self._setups: dict[str, StepSetup] = {}
@@ -102,8 +106,15 @@ class System:
 
     # The ways in.
 
-    def ask(self, step_id: str, call: Call) -> Outcome:
+    def ask(self, step_id: str, call: Call, *, desert: Callable[[], None] | None = None) -> Outcome:
         """Have a step run call, and wait for what comes of it.
+
+        Args:
+            step_id: Of a step that runs.
+            call: What its handler gets.
+            desert: Allows the asker's own thread to run the handler, where that is quicker.
+                Called from another thread should the handler run past its limit there: it
+                answers the client, and the asker, once it is back, gets DesertedError.
 
         Raises:
             MailboxFullError: too much waits for the step already.
@@ -111,6 +122,7 @@ class System:
             StoppingError: this process takes no new work.
             TimeLimitError: it did not answer within its limit, the time in its mailbox included.
             ActorCrashedError: its actor was given up while it ran the call.
+            DesertedError: see desert.
         """
         port = self.table.ports[step_id]
         if self._is_stopping:
@@ -121,8 +133,9 @@ class System:
             raise StepSuspendedError(
                 port.step.name, retry_after_s=left_s, reason=cell.last_error or ""
             )
-        work = Work(call, limit_s=port.limit_s)
-        cell.mailbox.put(work)
+        work = Work(call, limit_s=port.limit_s, desert=desert)
+        if desert is None or not self._run_inline(cell, work):
+            cell.mailbox.put(work)
         try:
             return work.answer.result(port.limit_s)
         except TimeLimitError:
@@ -131,6 +144,22 @@ class System:
             if work.answer.set_error(error):
                 raise error from None
             return work.answer.result(0.0)
+
+    def _run_inline(self, cell: Cell, work: Work) -> bool:
+        actor = cell.actor
+        if (
+            not isinstance(actor, StepActor)
+            or not actor.trust.is_given
+            or not self._inline.acquire_nowait()
+        ):
+            work.came_back()
+            return False
+        try:
+            return actor.run_inline(work)
+        finally:
+            self._inline.release()
+            # Whatever happens from here on, the asker is there to hear of it.
+            work.came_back()
 
     def start(self) -> None:
         """Start the tree; returns when every actor is up."""
@@ -158,6 +187,7 @@ class System:
                     concurrency=plan.concurrency,
                     running=self.running,
                     clock=self._clock,
+                    trust=Trust(),
                 )
                 self._order(AddChild(self._step_spec(plan)))
         self.table.replace(
@@ -220,6 +250,11 @@ class System:
     def fire(self, step_id: str) -> str:
         """Queue a run of a cron step now; answers `fired`, `busy` or `taken`."""
         return str(self._cells["clock"].ask(Fire(step_id)).result(START_S_MAX))
+
+    @property
+    def has_lost_threads(self) -> bool:
+        """An asker's thread is stuck in a handler, and would hold up the end of the process."""
+        return self._inline.free < self._inline_max
 
     def is_ready(self) -> list[str]:
         """Why it cannot work, empty where it can."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from motia_actors.errors import ActorStoppedError
+from motia_actors.errors import ActorStoppedError, DesertedError
 from motia_actors.messages import Call, Failed, Outcome
 from motia_actors.promise import Promise
+from motia_actors.threads import allocate_lock
 
 
 class Work:
@@ -16,15 +17,47 @@ class Work:
     later is discarded.
     """
 
-    __slots__ = ("answer", "call", "limit_s", "started_s", "stop")
+    __slots__ = ("_desert", "_guard", "answer", "call", "limit_s", "started_s", "stop")
 
-    def __init__(self, call: Call, *, limit_s: float | None) -> None:
+    def __init__(
+        self,
+        call: Call,
+        *,
+        limit_s: float | None,
+        desert: Callable[[], None] | None = None,
+    ) -> None:
         self.call = call
         self.limit_s = limit_s
+        self._desert = desert
+        self._guard = allocate_lock() if desert is not None else None
         self.answer: Promise[Outcome] = Promise()
         self.started_s: float | None = None
         self.stop: Callable[[], None] | None = None
         """Set while it runs, by the actor that runs it: ends the run early or gives it up."""
+
+    def overran(self) -> None:
+        """Answer that it ran past its limit, past an asker that is stuck in the handler too."""
+        assert self.limit_s is not None
+        self.set(timed_out(self.limit_s))
+        if self._guard is None:
+            return
+        with self._guard:
+            desert, self._desert = self._desert, None
+        if desert is not None:
+            desert()
+
+    def came_back(self) -> None:
+        """The asker is out of the handler.
+
+        Raises:
+            DesertedError: somebody else has answered its client meanwhile.
+        """
+        assert self._guard is not None
+        with self._guard:
+            was_deserted = self._desert is None
+            self._guard = None
+        if was_deserted:
+            raise DesertedError("the client was answered that its time is up")
 
     @property
     def message(self) -> Call:

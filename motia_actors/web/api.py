@@ -32,6 +32,7 @@ from motia_actors.web.answers import (
 )
 from motia_actors.web.cors import Cors
 from motia_actors.web.health import Unready, health_routes
+from motia_actors.web.late import late_answer
 from motia_actors.web.limits import Limits
 from motia_actors.web.replies import add_etag, encode_reply
 from motia_actors.web.requests import read_request
@@ -44,8 +45,11 @@ _PROBLEMS_MAX = 100
 class Asker(Protocol):
     """Hands a call to a step's actor."""
 
-    def ask(self, step_id: str, call: Call) -> Outcome:
+    def ask(self, step_id: str, call: Call, *, desert: Callable[[], None] | None = None) -> Outcome:
         """Block until the step answered.
+
+        desert allows the calling thread to run the handler; it answers the client from another
+        thread should the handler hang.
 
         Raises:
             MotiaError: it cannot answer now, or did not in time.
@@ -175,7 +179,7 @@ class _StepEndpoint:
             return
         call = Call(kind="api", trace_id=trace_id, flows=route.flows, input=request)
         if front.offload is None:
-            outcome = front.asker.ask(route.step_id, call)
+            outcome = front.asker.ask(route.step_id, call, desert=late_answer(req.env))
         else:
             outcome = front.offload(lambda: front.asker.ask(route.step_id, call))
         if isinstance(outcome, Returned):

@@ -19,11 +19,15 @@ from gunicorn.app.base import Application as GunicornApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.util import import_app
 from gunicorn.workers.base import Worker
+from gunicorn.workers.gthread import ThreadWorker
 
 from motia_actors.threads import start_detached
 
 STOP_MARGIN_S = 3.0
 """Left between our own stop and the arbiter's SIGKILL."""
+
+RISKED_SHARE = 4
+"""One thread of so many may run a handler itself, and be lost if that hangs."""
 
 TUNED: Mapping[str, Any] = {
     "worker_class": "gthread",
@@ -40,9 +44,15 @@ TUNED: Mapping[str, Any] = {
 class Member(Protocol):
     """What takes part in a worker's life."""
 
-    def start(self) -> None:
-        """The worker is ready: begin to work."""
+    def start(self, *, inline_max: int = 0) -> None:
+        """The worker is ready: begin to work.
+
+        inline_max of its threads may be risked on running handlers themselves.
+        """
         ...
+
+    has_lost_threads: bool
+    """Once it stopped: a thread of the worker is stuck for good."""
 
     def begin_stop(self) -> None:
         """The worker was asked to leave: take nothing new."""
@@ -92,16 +102,26 @@ def _tie(member: Member, worker: Worker) -> None:
 
     def on_ready(worker: Any) -> None:
         ready(worker)
-        member.start()
+        member.start(inline_max=_threads_to_risk(worker))
         _on_term(member.begin_stop)
 
     def on_gone(arbiter: Any, worker: Any) -> None:
         member.stop(drain_s=max(1.0, worker.cfg.graceful_timeout - STOP_MARGIN_S))
         gone(arbiter, worker)
+        if member.has_lost_threads:
+            # The interpreter would wait for it at the end. Everything else is done.
+            sys.stderr.flush()
+            os._exit(0)
 
     # The settings are this process' own: it is a fork, or the one that imports for itself.
     worker.cfg.set("post_worker_init", on_ready)
     worker.cfg.set("worker_exit", on_gone)
+
+
+def _threads_to_risk(worker: Worker) -> int:
+    """A quarter of a pool; where threads are greenlets, or there is but one, none."""
+    is_pool = isinstance(worker, ThreadWorker)
+    return int(worker.cfg.threads) // RISKED_SHARE if is_pool else 0
 
 
 def _on_term(callback: Callable[[], None]) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from motia_actors import payload
 from motia_actors.actors.system import StepPlan, System
 from motia_actors.clock import Clock, SystemClock
 from motia_actors.messages import Call, Event, Failed, Outcome, Returned, StepKind
+from motia_actors.payload import encode
 from motia_actors.promise import Promise
 from motia_actors.runner import Effects, Handler
 from motia_actors.steps.config import Infrastructure, Step
@@ -82,9 +82,7 @@ def call(value: object = None) -> Call:
 
 def put(system: System, store: Store, topic: str, data: object = None, **more: Any) -> None:
     """Emit an event as a handler would."""
-    event = Event(
-        id=new_event_id(0.0), topic=topic, data=payload.encode(data), trace_id="T", **more
-    )
+    event = Event(id=new_event_id(0.0), topic=topic, data=encode(data), trace_id="T", **more)
     store.write(EventPut(event=event, targets=system.table.targets(topic)))
 
 
