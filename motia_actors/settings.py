@@ -15,7 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from dotenv import load_dotenv
+from dotenv import dotenv_values
 
 from motia_actors.errors import SettingsError
 
@@ -212,5 +212,12 @@ def store_path(settings: Settings) -> Path | None:
 
 def load_env_file(path: Path) -> None:
     """Add the variables of a `.env` file to the environment; those already there stay."""
-    if path.is_file():
-        load_dotenv(path, override=False)
+    for name, value in read_env_file(path).items():
+        os.environ.setdefault(name, value)
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The variables of a `.env` file; none where there is no such file."""
+    if not path.is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
