@@ -159,4 +159,19 @@ def native_calls(count_max: int) -> Callable[[Callable[[], T]], T] | None:
     if not is_patched():
         return None
     pool = importlib.import_module("gevent.threadpool").ThreadPool(count_max)
-    return cast("Callable[[Callable[[], T]], T]", pool.apply)
+
+    def call(function: Callable[[], T]) -> T:
+        value, error = pool.apply(_caught, (function,))
+        if error is not None:
+            raise error
+        return cast("T", value)
+
+    return call
+
+
+def _caught(function: Callable[[], T]) -> tuple[T | None, BaseException | None]:
+    """What function returned or raised: gevent prints a traceback of what leaves its threads."""
+    try:
+        return function(), None
+    except BaseException as error:  # noqa: BLE001 (it is raised again where the caller waits)
+        return None, error
