@@ -70,15 +70,19 @@ def test_joining_ends_at_its_limit_and_may_be_tried_again() -> None:
     assert waits == [True]
 
 
-def test_a_target_that_raises_ends_its_thread() -> None:
+def test_a_target_that_raises_ends_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    hooked = Signal()
+    monkeypatch.setattr(threading, "excepthook", lambda _: hooked.set())
+
     def target() -> None:
-        raise SystemExit(3)  # Of all exceptions the one that Python does not print.
+        raise ValueError("no change left")
 
     thread = NativeThread(target, name="till")
 
     thread.start()
 
     assert thread.join(WAIT_S_MAX)
+    assert hooked.wait(WAIT_S_MAX)
 
 
 def test_a_signal_set_before_the_wait_lets_it_return_at_once() -> None:
