@@ -61,6 +61,10 @@ def asks() -> Iterator[list[Alternative]]:
                 turn = functools.partial(_turn, lambda _: system.ask(STEP, call), callers)
                 name = f"System.ask, {callers} at once"
                 alternatives.append(Alternative(name=name, turn=turn, ratio_to=bare))
+                inline = functools.partial(system.ask, STEP, call, desert=_desert)
+                turn = functools.partial(_turn, lambda _, ask=inline: ask(), callers)
+                name = f"System.ask on the asker's thread, {callers} at once"
+                alternatives.append(Alternative(name=name, turn=turn, ratio_to=bare))
             yield alternatives
     finally:
         echo.stop()
@@ -75,7 +79,14 @@ def _system() -> Iterator[System]:
     clock = SystemClock()
     store = MemoryStore(clock)
     store.open()
-    system = System(store=store, clock=clock, new_event=_no_event, drain_logs=list, on_fatal=_fatal)
+    system = System(
+        store=store,
+        clock=clock,
+        new_event=_no_event,
+        drain_logs=list,
+        on_fatal=_fatal,
+        inline_max=max(CALLERS),
+    )
     system.start()
     try:
         system.apply({STEP: _plan()})
@@ -93,6 +104,10 @@ def _plan() -> StepPlan:
         limit_s=LIMIT_S,
         concurrency=max(CALLERS),
     )
+
+
+def _desert() -> None:
+    raise AssertionError("no call hangs here")
 
 
 def _no_effects(_call: Call) -> Any:

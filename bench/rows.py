@@ -8,6 +8,7 @@ import os
 import platform
 import shlex
 import statistics
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -123,14 +124,15 @@ def machine() -> Machine:
 
 
 def versions() -> dict[str, str]:
-    """List the versions of the packages that take part, as far as they are installed."""
+    """List the versions of the packages that take part, and the commit, as far as there are any."""
     installed = {}
     for package in PACKAGES:
         try:
             installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return installed
+    commit = _commit()
+    return {**installed, "commit": commit} if commit else installed
 
 
 def percentile_ms(latencies_s: Sequence[float], share: float) -> float:
@@ -148,6 +150,18 @@ def _cpu_model() -> str:
         return platform.processor()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor())
+
+
+def _commit() -> str:
+    """Name the commit that is checked out, if this is a checkout."""
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        asked = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return asked.stdout.strip()
 
 
 def _short(figure: float) -> float:

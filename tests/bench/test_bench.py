@@ -12,15 +12,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench.callers import call_for
 from bench.disk import IN_MEMORY, filesystem, folder_on_disk
 from bench.load import Request, generate
-from bench.rows import Sample
+from bench.rows import Sample, make_row
+from bench.table import table
 from bench.turns import Alternative, take_turns
 
 ROOT = Path(__file__).parents[2]
+SAMPLE = Sample(per_s=2000.0, p50_ms=1.0, p99_ms=2.0, cpu_us=3.0)
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -151,3 +154,21 @@ def test_a_folder_in_memory_is_refused() -> None:
         folder_on_disk(SHARED_MEMORY),
     ):
         pass
+
+
+def test_a_table_shows_the_ratio_with_its_spread() -> None:
+    (result,) = take_turns(
+        [Alternative(name="ours", turn=lambda _: SAMPLE, ratio_to="ours")], seconds=0.0, rounds=1
+    )
+    compared = msgspec.structs.replace(result, name="theirs")
+    row = make_row(
+        "bench_ask", [result, compared], arguments=["--rounds", "1"], rounds=1, settings={}
+    )
+
+    lines = table(row).splitlines()
+
+    assert lines[0].startswith("`python -m bench.bench_ask --rounds 1`, ")
+    assert lines[-2:] == [
+        "| ours | 1 | 2,000 (2,000..2,000) | 1 | 2 | 3 |",
+        "| theirs | **1.00 (1.00..1.00)** | 2,000 (2,000..2,000) | 1 | 2 | 3 |",
+    ]
