@@ -134,7 +134,14 @@ class Running:
         self._watcher: Watcher | None = None
 
     def start(self) -> None:
-        """Open, read, start, serve."""
+        """Open, read, start, serve; where that fails, let go of everything again."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop(drain_s=0.0)
+            raise
+
+    def _start(self) -> None:
         logger.addHandler(self._handler)
         logger.setLevel(logging.DEBUG)
         logger.propagate = False

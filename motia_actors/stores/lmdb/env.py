@@ -84,13 +84,13 @@ class Environment:
             StoreCorruptError: the file is damaged or not ours; it was left as it is.
             StoreError: it is open in this process already, or the system refused it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        datafile.check(self.path / "data.mdb")
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            datafile.check(self.path / "data.mdb")
             env = self._opened()
         except (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError) as error:
             raise StoreCorruptError(f"{self.path} is not a store of ours: {error}") from error
-        except lmdb.Error as error:
+        except (lmdb.Error, OSError) as error:
             raise StoreError(f"cannot open the store in {self.path}: {error}") from error
         try:
             self._tables = self._open_tables(env)
