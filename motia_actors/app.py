@@ -61,17 +61,18 @@ class Application:
         self._clock = clock or SystemClock()
         self._lock = allocate_lock()
         self._running: Running | None = None
+        self._serve: Callable[[dict[str, Any], Any], Iterable[bytes]] | None = None
         self.has_lost_threads = False
         """After the stop: a thread of the server is stuck in a handler."""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request, as WSGI has it."""
-        running = self._running
-        if running is None:
+        serve = self._serve
+        if serve is None:
             self.start()
-            running = self._running
-            assert running is not None
-        return running.front(environ, start_response)
+            serve = self._serve
+            assert serve is not None
+        return serve(environ, start_response)
 
     def start(self, *, inline_max: int = 0) -> None:
         """Read the project, open its store and start every actor. Once; later calls return.
@@ -87,7 +88,7 @@ class Application:
                 settings = self._given or self._settings()
                 running = Running(settings, self._clock, inline_max=inline_max)
                 running.start()
-                self._running = running
+                self._running, self._serve = running, running.front.app
 
     def begin_stop(self) -> None:
         """Take nothing new; what runs goes on."""

@@ -9,7 +9,9 @@ trusted again.
 
 from __future__ import annotations
 
-from motia_actors.threads import allocate_lock
+from collections import deque
+
+from motia_actors.threads import Signal, allocate_lock
 
 QUICK_S = 0.025
 """What a thread of the server can do without for a while."""
@@ -42,54 +44,44 @@ class Trust:
 
 
 class Permits:
-    """Counts what may happen at a time."""
+    """Counts what may happen at a time: a token each."""
 
     def __init__(self, count: int) -> None:
-        self._free = count
-        self._guard = allocate_lock()
+        # Taking from a deque and adding to it are single steps that need no lock.
+        self._tokens = deque([None] * count)
         self._turn = allocate_lock()  # One waits at a time; the others wait for their turn.
-        self._waiting = False
-        self._came = allocate_lock()
-        self._came.acquire()
+        self._is_awaited = False
+        self._came = Signal()
 
     @property
     def free(self) -> int:
         """How many are free."""
-        return self._free
+        return len(self._tokens)
 
     def acquire_nowait(self) -> bool:
         """Take a permit, if one is free."""
-        with self._guard:
-            if self._free <= 0:
-                return False
-            self._free -= 1
-            return True
+        try:
+            self._tokens.pop()
+        except IndexError:
+            return False
+        return True
 
     def acquire(self, timeout_s: float) -> bool:
-        """Take a permit; False where none came free within timeout_s."""
+        """Take a permit; False where none came free within about timeout_s."""
         if self.acquire_nowait():
             return True
         with self._turn:
-            with self._guard:
-                if self._free > 0:
-                    self._free -= 1
-                    return True
-                self._waiting = True
-            if self._came.acquire(timeout=timeout_s):
-                return True
-            with self._guard:
-                if self._waiting:
-                    self._waiting = False
-                    return False
-            # It came in the moment between: it is ours, and its signal must not stay behind.
-            self._came.acquire()
-            return True
+            # Said before the next look: whoever gives one back after it sees that we wait.
+            self._is_awaited = True
+            try:
+                return self.acquire_nowait() or (
+                    self._came.wait(timeout_s) and self.acquire_nowait()
+                )
+            finally:
+                self._is_awaited = False
 
     def release(self) -> None:
         """Give one back."""
-        with self._guard:
-            if not self._waiting:
-                self._free += 1
-                return
-            self._waiting = False
-        self._came.release()
+        self._tokens.append(None)
+        if self._is_awaited:
+            self._came.set()

@@ -58,6 +58,7 @@ class StepLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._watched = native_selector() if is_patched() else _Selector()
         super().__init__(self._watched)
+        self.calls: dict[Work, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self._timers_until_s = 0.0
         self._is_checking = False
@@ -76,12 +77,21 @@ class StepLoop(asyncio.SelectorEventLoop):
 
     @property
     def is_quiet(self) -> bool:
-        """No task lives, no timer is due later, and no socket is watched."""
+        """No call runs, no task lives, no timer is due later, and no socket is watched."""
         return not self._is_busy and self._timers_until_s <= self.time()
 
     @property
     def _is_busy(self) -> bool:
-        return len(self._watched.get_map()) > 1 or any(not task.done() for task in self._tasks)
+        return (
+            bool(self.calls)
+            or len(self._watched.get_map()) > 1
+            or any(not task.done() for task in self._tasks)
+        )
+
+    def begin(self, work: Work, run: Coroutine[Any, Any, None]) -> None:
+        """Run a call, which takes itself out of `calls` at its end."""
+        # Not by way of the factory: what it costs to watch a task is saved for every call.
+        self.calls[work] = asyncio.Task(run, loop=self)
 
     def turn(self) -> None:
         """Run what is ready, once, looking for nothing new."""
@@ -132,7 +142,6 @@ class LoopStepActor(StepActor):
 
     def __init__(self, cell: Cell, report: Callable[[ChildFailed], None], setup: StepSetup) -> None:
         super().__init__(cell, report, setup)
-        self._works: set[Work] = set()
         self._is_woken = False
         self._loop: StepLoop
         self._loop_lock = allocate_lock()
@@ -150,7 +159,7 @@ class LoopStepActor(StepActor):
     def abandon(self, work: Work) -> None:
         """Give the actor up; every other call on its loop is stuck with it."""
         super().abandon(work)
-        for other in list(self._works):
+        for other in list(self._loop.calls):
             other.answer.set_error(ActorCrashedError(f"step {self._cell.name!r} is stuck"))
 
     def _turns(self) -> None:
@@ -190,7 +199,7 @@ class LoopStepActor(StepActor):
         """Run the handler up to where it waits; from there the actor's thread goes on with it."""
         if (
             self._cell.mailbox.depth
-            or len(self._works) >= self._setup.concurrency
+            or len(self._loop.calls) >= self._setup.concurrency
             or not self._loop_lock.acquire(blocking=False)
         ):
             return False
@@ -198,8 +207,7 @@ class LoopStepActor(StepActor):
             if self.actor_stopped.is_set():
                 return False
             self._is_inline = True
-            self._works.add(work)
-            self._loop.create_task(self._run(work))
+            self._loop.begin(work, self._run(work))
             self._guarded(self._loop.turn)
         finally:
             self._is_inline = False
@@ -213,12 +221,11 @@ class LoopStepActor(StepActor):
     @property
     def _is_over(self) -> bool:
         """It was told to stop, and every call is answered."""
-        return self.actor_stopped.is_set() and not self._works
+        return self.actor_stopped.is_set() and not self._loop.calls
 
     def _accept(self, envelope: Any) -> None:
         if isinstance(envelope, Work):
-            self._works.add(envelope)
-            self._loop.create_task(self._run(envelope))
+            self._loop.begin(envelope, self._run(envelope))
         elif not isinstance(envelope.message, RunLoop):
             self._turn(envelope)
 
@@ -229,7 +236,7 @@ class LoopStepActor(StepActor):
         self._is_woken = False
         mailbox = self._cell.mailbox
         while not self.actor_stopped.is_set():
-            is_free = len(self._works) < self._setup.concurrency
+            is_free = len(self._loop.calls) < self._setup.concurrency
             envelope = mailbox.take_nowait() if is_free else mailbox.take_control_nowait()
             if envelope is None:
                 return
@@ -240,7 +247,7 @@ class LoopStepActor(StepActor):
     def _arrived(self) -> None:
         """Called by whoever put a message while the loop may sleep."""
         if self._is_woken or (
-            len(self._works) >= self._setup.concurrency and not self._cell.mailbox.has_control
+            len(self._loop.calls) >= self._setup.concurrency and not self._cell.mailbox.has_control
         ):
             return
         self._is_woken = True
@@ -263,8 +270,10 @@ class LoopStepActor(StepActor):
             finally:
                 self._end(work)
             work.set(outcome)
-        self._works.discard(work)
+        del self._loop.calls[work]
         self._fill()
+        if not self._loop.calls:
+            self._loop.stop_when_quiet()
 
     def _stop_run(self, task: asyncio.Task[None], work: Work) -> None:
         """Cancel, and give up the actor where that does not help; the watchdog calls it."""

@@ -8,38 +8,42 @@ the interpreter's lock, and other threads then make a request wait.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from motia_actors.threads import allocate_lock
 
-_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ123456789"
+_LETTERS = b"ABCDEFGHJKMNPQRSTUVWXYZ123456789"
+_TO_LETTERS = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
 
 
 class _Chance:
-    """Random bytes, bought in bulk. A fork starts with none of its parent's."""
+    """Random text, bought in bulk. A fork starts with none of its parent's."""
 
     BYTES = 4096
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[bytes], str]) -> None:
+        self._write = write
         self._guard = allocate_lock()
-        self._bytes, self._used = b"", 0
+        self._text, self._used = "", 0
         os.register_at_fork(after_in_child=self._forget)
 
-    def take(self, count: int) -> bytes:
-        """So many bytes that nobody else gets."""
+    def take(self, count: int) -> str:
+        """So many characters that nobody else gets."""
         with self._guard:
-            if self._used + count > len(self._bytes):
-                self._bytes, self._used = os.urandom(self.BYTES), 0
-            start = self._used
-            self._used = start + count
-            return self._bytes[start : self._used]
+            start, self._used = self._used, self._used + count
+            if self._used > len(self._text):
+                self._text = self._write(os.urandom(self.BYTES))
+                start, self._used = 0, count
+            return self._text[start : self._used]
 
     def _forget(self) -> None:
         # The lock as well: the thread that held it may not have come along.
         self._guard = allocate_lock()
-        self._bytes, self._used = b"", 0
+        self._text, self._used = "", 0
 
 
-_chance = _Chance()
+_letters = _Chance(lambda data: data.translate(_TO_LETTERS).decode())
+_hex = _Chance(bytes.hex)
 
 
 def new_trace_id(now_s: float) -> str:
@@ -47,10 +51,9 @@ def new_trace_id(now_s: float) -> str:
 
     Source: Motia 0.17 `generateTraceId`.
     """
-    letters = "".join([_LETTERS[byte & 31] for byte in _chance.take(5)])
-    return f"{letters}-{str(int(now_s * 1000))[6:]}"
+    return f"{_letters.take(5)}-{str(int(now_s * 1000))[6:]}"
 
 
 def new_event_id(now_s: float) -> str:
     """Make an id that no other event ever has; ids sort by their millisecond."""
-    return f"{int(now_s * 1000):012x}{_chance.take(10).hex()}"
+    return f"{int(now_s * 1000):012x}{_hex.take(20)}"

@@ -11,7 +11,7 @@ these names will do too.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from hashlib import sha1
 from typing import Any
@@ -83,8 +83,8 @@ def encode_reply(result: object) -> Reply:
 def etag_of(data: bytes) -> str:
     """The weak validator that Express gives a body."""
     # No secret hangs on it, and clients that saw Motia's answer know this very value.
-    digest = b64encode(sha1(data, usedforsecurity=False).digest()).decode()
-    return f'W/"{len(data):x}-{digest[:27]}"'
+    digest = b2a_base64(sha1(data, usedforsecurity=False).digest())
+    return f'W/"{len(data):x}-{digest[:27].decode()}"'
 
 
 def add_etag(reply: Reply, *, if_none_match: str | None, cache_control: str | None) -> None:

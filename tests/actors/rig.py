@@ -93,7 +93,9 @@ def new_event(topic: str, step: Step) -> Event:
 class Rig:
     """A system under test, and what it was told."""
 
-    def __init__(self, clock: Clock | None = None, store: Store | None = None) -> None:
+    def __init__(
+        self, clock: Clock | None = None, store: Store | None = None, *, inline_max: int = 0
+    ) -> None:
         self.clock = clock or SystemClock()
         self.store = store or MemoryStore(self.clock)
         self.fatal: Promise[str] = Promise()
@@ -103,6 +105,7 @@ class Rig:
             new_event=new_event,
             drain_logs=list,
             on_fatal=self._end,
+            inline_max=inline_max,
         )
 
     def _end(self, reason: str) -> None:
