@@ -267,6 +267,7 @@ def test_stopping_or_asking_to_stop_before_the_start_does_nothing(project: Path)
     assert app.stop(drain_s=0.0)
 
 
+@pytest.mark.slow
 def test_it_may_be_started_again_after_a_stop_and_finds_its_data(project: Path) -> None:
     shop = Shop(project, store="lmdb://data/shop", unsafe_no_sync=True)
     shop.start()
