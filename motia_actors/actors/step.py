@@ -14,10 +14,11 @@ import msgspec
 
 from motia_actors.actors.actor import Actor, Cell, ChildFailed
 from motia_actors.actors.inline import Trust
+from motia_actors.actors.meter import Meter
 from motia_actors.actors.work import Running, Work
 from motia_actors.clock import Clock
 from motia_actors.errors import ActorCrashedError, ActorError
-from motia_actors.messages import Call
+from motia_actors.messages import Call, Failed, Outcome
 from motia_actors.runner import Effects, Handler
 
 
@@ -30,6 +31,7 @@ class StepSetup(msgspec.Struct, frozen=True, kw_only=True):
     running: Running
     clock: Clock
     trust: Trust
+    meter: Meter
 
 
 class StuckError(ActorCrashedError):
@@ -83,14 +85,20 @@ class StepActor(Actor):
         work.stop = stop
         work.started_s = self._setup.clock.monotonic_s()
         self._setup.running.add(work)
+        self._setup.meter.begin()
         return True
 
-    def _end(self, work: Work) -> None:
-        """The work's handler came back."""
-        self._setup.running.remove(work)
+    def _end(self, work: Work, outcome: Outcome) -> None:
+        """The work's handler came back: answer, and take note."""
+        setup = self._setup
+        setup.running.remove(work)
         work.stop = None
         assert work.started_s is not None
-        self._setup.trust.seen(self._setup.clock.monotonic_s() - work.started_s)
+        now_s = setup.clock.monotonic_s()
+        ran_s = now_s - work.started_s
+        setup.trust.seen(ran_s)
+        setup.meter.end(now_s=now_s, ran_s=ran_s, is_failure=isinstance(outcome, Failed))
+        work.set(outcome)
 
     def _put_back(self, envelope: Any) -> None:
         """Leave a message that was taken, but not begun, for the next actor."""

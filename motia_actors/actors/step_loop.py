@@ -267,9 +267,7 @@ class LoopStepActor(StepActor):
                 )
             except asyncio.CancelledError:
                 outcome = timed_out(work.limit_s or 0.0)
-            finally:
-                self._end(work)
-            work.set(outcome)
+            self._end(work, outcome)
         del self._loop.calls[work]
         self._fill()
         if not self._loop.calls:

@@ -73,11 +73,8 @@ class ThreadStepActor(StepActor):
     def _run_now(self, work: Work) -> None:
         if not self._begin(work, lambda: self.abandon(work)):
             return
-        try:
-            outcome = self._setup.handler.run(work.call, self._setup.effects_for(work.call))
-        finally:
-            self._end(work)
-        work.set(outcome)
+        outcome = self._setup.handler.run(work.call, self._setup.effects_for(work.call))
+        self._end(work, outcome)
 
     def _call_helper(self) -> None:
         if len(self._helpers) + 1 >= self._setup.concurrency or self.actor_stopped.is_set():

@@ -21,6 +21,7 @@ from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec, Stop
 from motia_actors.actors.clock import ClockActor, Fire, Reschedule
 from motia_actors.actors.inline import Permits, Trust
 from motia_actors.actors.journalist import JournalistActor
+from motia_actors.actors.meter import Meter
 from motia_actors.actors.restart import RestartPolicy
 from motia_actors.actors.router import Drain, Port, RouterActor, Table
 from motia_actors.actors.step import StepActor, StepSetup, Watchdog
@@ -97,6 +98,7 @@ class System:
         self.table = Table()
         self.running = Running()
         self._setups: dict[str, StepSetup] = {}
+        self._meters: dict[str, Meter] = {}
         self._schedules: dict[str, tuple[Step, Schedule]] = {}
         self._step_cells: dict[str, Cell] = {}
         self._cells = {spec.name: Cell(spec) for spec in self._specs()}
@@ -179,6 +181,7 @@ class System:
         for step_id in [known for known in self._step_cells if known not in plans]:
             self._order(RemoveChild(step_id))
             self._setups.pop(step_id, None)
+            self._meters.pop(step_id, None)
         for step_id, plan in plans.items():
             if changed is None or step_id in changed or step_id not in self._step_cells:
                 self._setups[step_id] = StepSetup(
@@ -188,6 +191,7 @@ class System:
                     running=self.running,
                     clock=self._clock,
                     trust=Trust(),
+                    meter=self._meters.setdefault(step_id, Meter()),
                 )
                 self._order(AddChild(self._step_spec(plan)))
         self.table.replace(
@@ -266,12 +270,25 @@ class System:
         return [*problems, "stopping"] if self._is_stopping else problems
 
     def statistics(self) -> dict[str, Any]:
-        """The tree with the figures of each actor, ready for JSON."""
+        """The tree with the figures of each actor, ready for JSON.
+
+        Counts are of this process since it started; `per_s` and the latencies, in seconds, of
+        the last few hundred runs.
+        """
+        now_s = self._clock.monotonic_s()
         return {
             "running": self.running.count,
             "stopping": self._is_stopping,
             "actors": {name: _figures(cell) for name, cell in self._cells.items()},
-            "steps": {name: _figures(cell) for name, cell in list(self._step_cells.items())},
+            "steps": {
+                port.step.id: {
+                    "name": port.step.name,
+                    "concurrency": port.concurrency,
+                    **_figures(port.cell),
+                    **msgspec.to_builtins(self._meters[port.step.id].figures(now_s=now_s)),
+                }
+                for port in self.table.ports.values()
+            },
             "store": self._store.statistics(),
         }
 

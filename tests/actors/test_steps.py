@@ -36,7 +36,9 @@ def test_what_a_handler_raises_is_an_outcome_and_no_crash() -> None:
 
     with running(step) as rig:
         assert rig.ask(step) == Failed(kind="ValueError", message="boom")
-        assert rig.figures(step)["restarts"] == 0
+        figures = rig.figures(step)
+
+    assert (figures["restarts"], figures["handled"], figures["failed"]) == (0, 1, 1)
 
 
 def asked(rig: Rig, step: object, count: int) -> list[Promise[object]]:

@@ -1,0 +1,66 @@
+"""Figures of one step: how much it did, how fast, how often it failed.
+
+Kept where every call passes, so it costs little: one lock held for an addition, and a ring of
+the last runs from which rates and latencies are worked out when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+from motia_actors.threads import allocate_lock
+
+RUNS_MAX = 512
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a meter shows: `per_s` and the latencies are of the last runs alone."""
+
+    in_flight: int
+    handled: int
+    failed: int
+    per_s: float
+    p50_s: float
+    p99_s: float
+
+
+class Meter:
+    """Counts the runs of a step in this process, over all incarnations of its actor."""
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._begun = self._handled = self._failed = 0
+        self._runs: deque[tuple[float, float]] = deque(maxlen=RUNS_MAX)
+
+    def begin(self) -> None:
+        """A run starts."""
+        with self._lock:
+            self._begun += 1
+
+    def end(self, *, now_s: float, ran_s: float, is_failure: bool) -> None:
+        """A run ended at now_s, after ran_s."""
+        with self._lock:
+            self._handled += 1
+            self._failed += is_failure
+        self._runs.append((now_s, ran_s))
+
+    def figures(self, *, now_s: float) -> Figures:
+        """Show the figures as they are at now_s, by the clock that `end` was told."""
+        runs = list(self._runs)
+        took_s = sorted(ran_s for _ended_s, ran_s in runs)
+        over_s = now_s - runs[0][0] if runs else 0.0
+        return Figures(
+            in_flight=self._begun - self._handled,
+            handled=self._handled,
+            failed=self._failed,
+            per_s=len(runs) / over_s if over_s > 0 else 0.0,
+            p50_s=_quantile(took_s, 0.5),
+            p99_s=_quantile(took_s, 0.99),
+        )
+
+
+def _quantile(ordered: Sequence[float], part: float) -> float:
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
