@@ -282,34 +282,30 @@ def test_a_busy_port_that_was_asked_for_is_one_sentence(
     assert served == []
 
 
-def test_start_does_not_leave_the_usual_port(
-    invoke: Invoke,
-    project: Path,
-    served: list[Server],
-    taken: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def usual(taken: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The port that is used where none is asked for: somebody listens on it."""
     monkeypatch.setattr(commands, "PORT", taken)
+    return taken
 
+
+@pytest.mark.usefixtures("usual")
+def test_start_does_not_leave_the_usual_port(
+    invoke: Invoke, project: Path, served: list[Server]
+) -> None:
     assert invoke("start", "--project", project).exit_code == 2
     assert served == []
 
 
 def test_dev_takes_one_of_the_next_ports_and_says_so(
-    invoke: Invoke,
-    project: Path,
-    served: list[Server],
-    taken: int,
-    monkeypatch: pytest.MonkeyPatch,
+    invoke: Invoke, project: Path, served: list[Server], usual: int
 ) -> None:
-    monkeypatch.setattr(commands, "PORT", taken)
-
     result = invoke("dev", "--project", project)
 
     (host, port), *_ = served[0].cfg.address
     assert host == "127.0.0.1"
-    assert taken < port <= taken + 10
-    assert f"port {taken} is in use, so this is on port {port}" in result.output
+    assert usual < port <= usual + 10
+    assert f"port {usual} is in use, so this is on port {port}" in result.output
     assert f"listening on http://127.0.0.1:{port}" in result.output
 
 

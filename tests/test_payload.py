@@ -126,6 +126,7 @@ def test_a_named_tuple_is_a_list_as_every_tuple() -> None:
     assert payload.decode(payload.encode(Point(1, 2))) == [1, 2]
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_json_comes_back_as_it_went(value: object) -> None:
     assert payload.decode(payload.encode(value)) == value
