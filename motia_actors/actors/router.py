@@ -86,6 +86,30 @@ def target_of(step: Step) -> Target:
     return Target(step=step.id, delay_s=queue.delay_s, is_fifo=queue.is_fifo)
 
 
+class Held:
+    """The deliveries that this process holds, by step. Any thread may add and remove."""
+
+    def __init__(self) -> None:
+        self._works: dict[str, set[Work]] = {}
+
+    def add(self, step: str, work: Work) -> None:
+        """It was leased. Only the router adds."""
+        self._works.setdefault(step, set()).add(work)
+
+    def remove(self, step: str, work: Work) -> None:
+        """It was answered."""
+        self._works[step].discard(work)
+
+    def count_of(self, step: str) -> int:
+        """How many are held for the step."""
+        return len(self._works.get(step, ()))
+
+    @property
+    def count(self) -> int:
+        """How many are held."""
+        return sum(map(len, list(self._works.values())))
+
+
 class Pump(Control):
     """Look at what the steps noted as woken can take."""
 
@@ -102,6 +126,7 @@ class RouterActor(Actor):
         report: Called when it ends.
         store: Where deliveries are.
         table: The ports.
+        held: What this process holds; it outlives the actor, as the deliveries do.
         clock: For what is due later.
     """
 
@@ -112,11 +137,12 @@ class RouterActor(Actor):
         *,
         store: Store,
         table: Table,
+        held: Held,
         clock: Clock,
     ) -> None:
         super().__init__(cell, report)
         self._store, self._table, self._clock = store, table, clock
-        self._held: dict[str, set[Work]] = {}
+        self._held = held
         self._woken: set[str] = set()
         self._woken_lock = allocate_lock()
         self._is_draining = False
@@ -140,11 +166,6 @@ class RouterActor(Actor):
                 self._cell.tell(Pump())
             except ActorError:
                 logger.debug("wake-up after the router was stopped")
-
-    @property
-    def held_count(self) -> int:
-        """Deliveries this process holds."""
-        return sum(map(len, list(self._held.values())))
 
     # The actor's own turns.
 
@@ -210,7 +231,7 @@ class RouterActor(Actor):
     def _room(self, port: Port) -> int:
         if port.step.kind not in ("event", "cron") or port.cell.status != "running":
             return 0
-        return port.lease_max - len(self._held.get(port.step.id, ()))
+        return port.lease_max - self._held.count_of(port.step.id)
 
     def _is_due(self, port: Port) -> bool:
         """Something can be leased now; else note when."""
@@ -237,7 +258,7 @@ class RouterActor(Actor):
             delivery=delivery,
         )
         work = Work(call, limit_s=port.limit_s)
-        self._held.setdefault(port.step.id, set()).add(work)
+        self._held.add(port.step.id, work)
         work.answer.on_done(lambda answer: self._finished(port, work, answer))
         refused = _spent(port, delivery) or (None if is_cron else port.check(data))
         if refused is not None:
@@ -251,12 +272,12 @@ class RouterActor(Actor):
     # What became of a delivery: on the thread that answers.
 
     def _finished(self, port: Port, work: Work, answer: Promise[Outcome]) -> None:
-        self._held[port.step.id].discard(work)
+        self._held.remove(port.step.id, work)
         assert work.call.delivery is not None
         write = self._verdict(port, work.call.delivery, answer)
         self._store.commit([write]).on_done(_log_lost)
         # Half of the places free again is soon enough: each look is a commit.
-        if 2 * len(self._held[port.step.id]) <= port.lease_max:
+        if 2 * self._held.count_of(port.step.id) <= port.lease_max:
             self.wake_steps((port.step.id,))
 
     def _verdict(self, port: Port, delivery: Delivery, answer: Promise[Outcome]) -> Write[object]:

@@ -1,12 +1,4 @@
-"""The actor system of one process: the supervision tree, and the ways into it.
-
-system ─┬─ writer       group commits of the store
-        ├─ journalist   log records to the journal
-        ├─ router       deliveries to mailboxes
-        ├─ clock        cron ticks
-        ├─ watchdog     time limits
-        └─ steps        one actor per step
-"""
+"""The actor system of one process: the ways into it. `tree.py` has what it is made of."""
 
 from __future__ import annotations
 
@@ -17,28 +9,22 @@ from typing import Any
 
 import msgspec
 
-from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec, Stop
-from motia_actors.actors.clock import ClockActor, Fire, Reschedule
+from motia_actors.actors.actor import Cell, Stop
+from motia_actors.actors.clock import Fire, Reschedule
 from motia_actors.actors.inline import Permits, Trust
-from motia_actors.actors.journalist import JournalistActor
 from motia_actors.actors.meter import Meter
-from motia_actors.actors.restart import RestartPolicy
-from motia_actors.actors.router import Drain, Port, RouterActor, Table
-from motia_actors.actors.step import StepActor, StepSetup, Watchdog
-from motia_actors.actors.step_loop import LoopStepActor
-from motia_actors.actors.step_threads import ThreadStepActor
+from motia_actors.actors.router import Drain, Port
+from motia_actors.actors.step import StepActor, StepSetup
 from motia_actors.actors.supervisor import (
     AddChild,
     RemoveChild,
     RestartChild,
-    Supervisor,
     SuspendChild,
 )
-from motia_actors.actors.work import Running, Work
-from motia_actors.actors.writer import WriterActor
+from motia_actors.actors.tree import STOP_S_MAX, Tree
+from motia_actors.actors.work import Work
 from motia_actors.clock import Clock
 from motia_actors.errors import (
-    MailboxFullError,
     StepSuspendedError,
     StoppingError,
     TimeLimitError,
@@ -53,7 +39,6 @@ from motia_actors.threads import Signal
 logger = logging.getLogger(__name__)
 
 START_S_MAX = 60.0
-STOP_S_MAX = 10.0
 DRAIN_LOOK_S = 0.02
 
 
@@ -92,19 +77,19 @@ class System:
         on_fatal: Callable[[str], None],
         inline_max: int = 0,
     ) -> None:
-        self._store, self._clock, self._new_event = store, clock, new_event
-        self._drain_logs, self._on_fatal = drain_logs, on_fatal
+        self._store, self._clock = store, clock
+        self._tree = Tree(
+            store=store,
+            clock=clock,
+            new_event=new_event,
+            drain_logs=drain_logs,
+            on_fatal=on_fatal,
+        )
+        self.table, self.running = self._tree.table, self._tree.running
         self._inline, self._inline_max = Permits(inline_max), inline_max
-        self.table = Table()
-        self.running = Running()
-        self._setups: dict[str, StepSetup] = {}
         self._meters: dict[str, Meter] = {}
-        self._schedules: dict[str, tuple[Step, Schedule]] = {}
-        self._step_cells: dict[str, Cell] = {}
-        self._cells = {spec.name: Cell(spec) for spec in self._specs()}
-        self._root = Cell(ChildSpec("system", self._make_root))
         self._is_stopping = False
-        self._ended = Signal()
+        self._pause = Signal()  # Never set: it is how a native thread sleeps.
 
     # The ways in.
 
@@ -166,10 +151,7 @@ class System:
     def start(self) -> None:
         """Start the tree; returns when every actor is up."""
         self._store.notifier.listen(self._woken)
-        actor = self._make_root(self._root)
-        self._root.actor = actor
-        actor.launch()
-        actor.started.result(START_S_MAX)
+        self._tree.plant(within_s=START_S_MAX)
 
     def apply(self, plans: Mapping[str, StepPlan], *, changed: set[str] | None = None) -> None:
         """Run these steps: start new ones, replace changed ones, stop those not named.
@@ -178,13 +160,13 @@ class System:
             plans: By step id.
             changed: Ids of steps whose code or config differs from before; None: all.
         """
-        for step_id in [known for known in self._step_cells if known not in plans]:
+        for step_id in [known for known in self._tree.step_cells if known not in plans]:
             self._order(RemoveChild(step_id))
-            self._setups.pop(step_id, None)
+            self._tree.setups.pop(step_id, None)
             self._meters.pop(step_id, None)
         for step_id, plan in plans.items():
-            if changed is None or step_id in changed or step_id not in self._step_cells:
-                self._setups[step_id] = StepSetup(
+            if changed is None or step_id in changed or step_id not in self._tree.step_cells:
+                self._tree.setups[step_id] = StepSetup(
                     handler=plan.handler,
                     effects_for=plan.effects_for,
                     concurrency=plan.concurrency,
@@ -193,12 +175,12 @@ class System:
                     trust=Trust(),
                     meter=self._meters.setdefault(step_id, Meter()),
                 )
-                self._order(AddChild(self._step_spec(plan)))
+                self._order(AddChild(self._tree.step_spec(plan.step)))
         self.table.replace(
             {
                 step_id: Port(
                     step=plan.step,
-                    cell=self._step_cells[step_id],
+                    cell=self._tree.step_cells[step_id],
                     limit_s=plan.limit_s,
                     concurrency=plan.concurrency,
                     check=plan.check,
@@ -206,19 +188,21 @@ class System:
                 for step_id, plan in plans.items()
             }
         )
-        self._schedules = {
+        self._tree.schedules = {
             step_id: (plan.step, plan.schedule)
             for step_id, plan in plans.items()
             if plan.schedule is not None
         }
-        self._cells["clock"].tell(Reschedule(self._schedules))
-        self._wake_router(plans)
+        self._tree.cells["clock"].tell(Reschedule(self._tree.schedules))
+        router = self._tree.router
+        if router is not None:
+            router.wake_steps(plans)
 
     def begin_stop(self) -> None:
         """Take no new work from outside and lease no more. Safe in a signal handler's thread."""
         if not self._is_stopping:
             self._is_stopping = True
-            self._cells["router"].tell(Drain())
+            self._tree.cells["router"].tell(Drain())
 
     def stop(self, *, drain_s: float) -> bool:
         """Let what runs finish for up to drain_s, then stop every actor, youngest first.
@@ -229,10 +213,10 @@ class System:
         until_s = time.monotonic() + drain_s
         is_quiet = self._is_quiet()
         while not is_quiet and time.monotonic() < until_s:
-            self._ended.wait(DRAIN_LOOK_S)
+            self._pause.wait(DRAIN_LOOK_S)
             is_quiet = self._is_quiet()
-        self._root.tell(Stop())
-        actor = self._root.actor
+        self._tree.root.tell(Stop())
+        actor = self._tree.root.actor
         if actor is not None and not actor.join(STOP_S_MAX):
             logger.warning("the actor system did not stop within %g s", STOP_S_MAX)
         return is_quiet
@@ -253,7 +237,7 @@ class System:
 
     def fire(self, step_id: str) -> str:
         """Queue a run of a cron step now; answers `fired`, `busy` or `taken`."""
-        return str(self._cells["clock"].ask(Fire(step_id)).result(START_S_MAX))
+        return str(self._tree.cells["clock"].ask(Fire(step_id)).result(START_S_MAX))
 
     @property
     def has_lost_threads(self) -> bool:
@@ -264,7 +248,7 @@ class System:
         """Why it cannot work, empty where it can."""
         problems = [
             f"{name} is {cell.status}"
-            for name, cell in self._cells.items()
+            for name, cell in self._tree.cells.items()
             if cell.status != "running"
         ]
         return [*problems, "stopping"] if self._is_stopping else problems
@@ -279,7 +263,7 @@ class System:
         return {
             "running": self.running.count,
             "stopping": self._is_stopping,
-            "actors": {name: _figures(cell) for name, cell in self._cells.items()},
+            "actors": {name: _figures(cell) for name, cell in self._tree.cells.items()},
             "steps": {
                 port.step.id: {
                     "name": port.step.name,
@@ -292,110 +276,18 @@ class System:
             "store": self._store.statistics(),
         }
 
-    # The tree.
-
-    def _specs(self) -> list[ChildSpec]:
-        return [
-            ChildSpec(
-                "writer",
-                lambda cell: WriterActor(cell, self._report, store=self._store),
-                shutdown_s=STOP_S_MAX,
-            ),
-            ChildSpec(
-                "journalist",
-                lambda cell: JournalistActor(
-                    cell, self._report, store=self._store, drain=self._drain_logs
-                ),
-            ),
-            ChildSpec("router", self._make_router),
-            ChildSpec("clock", self._make_clock),
-            ChildSpec(
-                "watchdog",
-                lambda cell: Watchdog(cell, self._report, running=self.running, clock=self._clock),
-            ),
-            ChildSpec("steps", self._make_steps, shutdown_s=STOP_S_MAX),
-        ]
-
-    def _make_root(self, cell: Cell) -> Actor:
-        return Supervisor(cell, self._root_ended, cells=self._cells, clock=self._clock)
-
-    def _make_router(self, cell: Cell) -> Actor:
-        return RouterActor(
-            cell, self._report, store=self._store, table=self.table, clock=self._clock
-        )
-
-    def _make_clock(self, cell: Cell) -> Actor:
-        return ClockActor(
-            cell,
-            self._report,
-            store=self._store,
-            clock=self._clock,
-            new_event=self._new_event,
-            schedules=self._schedules,
-        )
-
-    def _make_steps(self, cell: Cell) -> Actor:
-        return Supervisor(
-            cell,
-            self._report,
-            cells=self._step_cells,
-            clock=self._clock,
-            on_change=lambda child: self._wake_router((child.name,)),
-        )
-
-    def _step_spec(self, plan: StepPlan) -> ChildSpec:
-        infrastructure = plan.step.infrastructure
-        policy = infrastructure.supervision
-        return ChildSpec(
-            plan.step.id,
-            self._make_step,
-            policy=RestartPolicy(
-                restarts_max=policy.restarts_max,
-                window_s=policy.window_s,
-                delay_s=policy.backoff_s,
-                delay_s_max=policy.backoff_s_max,
-            ),
-            on_give_up="suspend",
-            size_max=infrastructure.mailbox.size_max,
-            overflow=infrastructure.mailbox.overflow,
-            on_drop=lambda work: work.answer.set_error(
-                MailboxFullError(plan.step.name, size_max=infrastructure.mailbox.size_max)
-            ),
-            shutdown_s=1.0,
-        )
-
-    def _make_step(self, cell: Cell) -> Actor:
-        setup = self._setups[cell.name]
-        kind = LoopStepActor if setup.handler.is_async else ThreadStepActor
-        return kind(cell, self._step_report, setup)
-
-    def _report(self, ended: ChildFailed) -> None:
-        self._root.tell(ended)
-
-    def _step_report(self, ended: ChildFailed) -> None:
-        self._cells["steps"].tell(ended)
-
-    def _root_ended(self, ended: ChildFailed) -> None:
-        if ended.error is not None:
-            self._on_fatal(f"the root supervisor gave up: {ended.error}")
+    # Helpers.
 
     def _order(self, order: object) -> None:
-        self._cells["steps"].ask(order).result(START_S_MAX)
+        self._tree.cells["steps"].ask(order).result(START_S_MAX)
 
     def _woken(self, wake: Any) -> None:
-        router = self._cells["router"].actor
-        if isinstance(router, RouterActor):
+        router = self._tree.router
+        if router is not None:
             router.wake(wake)
 
-    def _wake_router(self, steps: Any) -> None:
-        router = self._cells["router"].actor
-        if isinstance(router, RouterActor):
-            router.wake_steps(steps)
-
     def _is_quiet(self) -> bool:
-        router = self._cells["router"].actor
-        held = router.held_count if isinstance(router, RouterActor) else 0
-        return not held and not self.running.count
+        return not self._tree.held.count and not self.running.count
 
 
 def _figures(cell: Cell) -> dict[str, Any]:

@@ -178,4 +178,4 @@ def test_a_cron_slot_runs_its_step_once() -> None:
 
 
 def _tick(rig: Rig) -> None:
-    rig.system._cells["clock"].ask(Tick()).result(WAIT_S)
+    rig.system._tree.cells["clock"].ask(Tick()).result(WAIT_S)
