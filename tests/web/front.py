@@ -23,9 +23,7 @@ class Steps:
         self.calls: list[Call] = []
         self.logged: list[tuple[str, str]] = []
 
-    def ask(
-        self, step_id: str, call: Call, *, desert: Callable[[], None] | None = None
-    ) -> Outcome:
+    def ask(self, step_id: str, call: Call, *, desert: Callable[[], None] | None = None) -> Outcome:
         self.calls.append(call)
         value = self.handlers[step_id](call.input)
         if isinstance(value, MotiaError):
