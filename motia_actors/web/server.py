@@ -30,7 +30,7 @@ RISKED_SHARE = 4
 """One thread of so many may run a handler itself, and be lost if that hangs."""
 
 TUNED: Mapping[str, Any] = {
-    "bind": "127.0.0.1:3000",
+    "bind": ["127.0.0.1:3000"],
     "worker_class": "gthread",
     "threads": 32,
     "keepalive": 75,
