@@ -25,22 +25,20 @@ class Trust:
     def __init__(self) -> None:
         self._streak = 0
         self._is_lost = False
-
-    @property
-    def is_given(self) -> bool:
+        self.is_given = False
         """The last calls were all quick."""
-        return self._streak >= CALLS_MIN and not self._is_lost
 
     def seen(self, ran_s: float) -> None:
         """A call ran this long."""
-        if ran_s < QUICK_S:
+        if ran_s >= QUICK_S:
+            self._streak, self.is_given = 0, False
+        elif not self.is_given:
             self._streak += 1
-        else:
-            self._streak = 0
+            self.is_given = self._streak >= CALLS_MIN and not self._is_lost
 
     def lose(self) -> None:
         """A call hung: never again."""
-        self._is_lost = True
+        self._is_lost, self.is_given = True, False
 
 
 class Permits:

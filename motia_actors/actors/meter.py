@@ -1,6 +1,6 @@
 """Figures of one step: how much it did, how fast, how often it failed.
 
-Kept where every call passes, so it costs little: one lock held for an addition, and a ring of
+Kept where every call passes, so it costs little: single steps that need no lock, and a ring of
 the last runs from which rates and latencies are worked out when somebody asks.
 """
 
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import count
 
 import msgspec
-
-from motia_actors.threads import allocate_lock
 
 RUNS_MAX = 512
 
@@ -31,29 +30,24 @@ class Meter:
     """Counts the runs of a step in this process, over all incarnations of its actor."""
 
     def __init__(self) -> None:
-        self._lock = allocate_lock()
-        self._begun = self._handled = self._failed = 0
+        self._handled = self._failed = 0
+        self._next_handled, self._next_failed = count(1), count(1)
         self._runs: deque[tuple[float, float]] = deque(maxlen=RUNS_MAX)
 
-    def begin(self) -> None:
-        """A run starts."""
-        with self._lock:
-            self._begun += 1
-
-    def end(self, *, now_s: float, ran_s: float, is_failure: bool) -> None:
+    def end(self, now_s: float, ran_s: float, *, is_failure: bool) -> None:
         """A run ended at now_s, after ran_s."""
-        with self._lock:
-            self._handled += 1
-            self._failed += is_failure
         self._runs.append((now_s, ran_s))
+        self._handled = next(self._next_handled)
+        if is_failure:
+            self._failed = next(self._next_failed)
 
-    def figures(self, *, now_s: float) -> Figures:
+    def figures(self, *, now_s: float, in_flight: int) -> Figures:
         """Show the figures as they are at now_s, by the clock that `end` was told."""
         runs = list(self._runs)
         took_s = sorted(ran_s for _ended_s, ran_s in runs)
         over_s = now_s - runs[0][0] if runs else 0.0
         return Figures(
-            in_flight=self._begun - self._handled,
+            in_flight=in_flight,
             handled=self._handled,
             failed=self._failed,
             per_s=len(runs) / over_s if over_s > 0 else 0.0,

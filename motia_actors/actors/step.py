@@ -84,8 +84,8 @@ class StepActor(Actor):
             return False
         work.stop = stop
         work.started_s = self._setup.clock.monotonic_s()
+        work.meter = self._setup.meter
         self._setup.running.add(work)
-        self._setup.meter.begin()
         return True
 
     def _end(self, work: Work, outcome: Outcome) -> None:
@@ -97,7 +97,7 @@ class StepActor(Actor):
         now_s = setup.clock.monotonic_s()
         ran_s = now_s - work.started_s
         setup.trust.seen(ran_s)
-        setup.meter.end(now_s=now_s, ran_s=ran_s, is_failure=isinstance(outcome, Failed))
+        setup.meter.end(now_s, ran_s, is_failure=outcome.__class__ is Failed)
         work.set(outcome)
 
     def _put_back(self, envelope: Any) -> None:

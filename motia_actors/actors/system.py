@@ -120,8 +120,13 @@ class System:
             raise StepSuspendedError(
                 port.step.name, retry_after_s=left_s, reason=cell.last_error or ""
             )
-        work = Work(call, limit_s=port.limit_s, desert=desert)
-        if desert is None or not self._run_inline(cell, work):
+        actor = cell.actor
+        if desert is not None and isinstance(actor, StepActor) and actor.trust.is_given:
+            work = Work(call, limit_s=port.limit_s, desert=desert)
+            if not self._run_inline(actor, work):
+                cell.mailbox.put(work)
+        else:
+            work = Work(call, limit_s=port.limit_s)
             cell.mailbox.put(work)
         try:
             return work.answer.result(port.limit_s)
@@ -132,13 +137,8 @@ class System:
                 raise error from None
             return work.answer.result(0.0)
 
-    def _run_inline(self, cell: Cell, work: Work) -> bool:
-        actor = cell.actor
-        if (
-            not isinstance(actor, StepActor)
-            or not actor.trust.is_given
-            or not self._inline.acquire_nowait()
-        ):
+    def _run_inline(self, actor: StepActor, work: Work) -> bool:
+        if not self._inline.acquire_nowait():
             work.came_back()
             return False
         try:
@@ -259,7 +259,6 @@ class System:
         Counts are of this process since it started; `per_s` and the latencies, in seconds, of
         the last few hundred runs.
         """
-        now_s = self._clock.monotonic_s()
         return {
             "running": self.running.count,
             "stopping": self._is_stopping,
@@ -269,7 +268,7 @@ class System:
                     "name": port.step.name,
                     "concurrency": port.concurrency,
                     **_figures(port.cell),
-                    **msgspec.to_builtins(self._meters[port.step.id].figures(now_s=now_s)),
+                    **self._measured(self._meters[port.step.id]),
                 }
                 for port in self.table.ports.values()
             },
@@ -285,6 +284,12 @@ class System:
         router = self._tree.router
         if router is not None:
             router.wake(wake)
+
+    def _measured(self, meter: Meter) -> dict[str, Any]:
+        figures = meter.figures(
+            now_s=self._clock.monotonic_s(), in_flight=self.running.count_of(meter)
+        )
+        return msgspec.to_builtins(figures)  # type: ignore[no-any-return]  # a struct's fields
 
     def _is_quiet(self) -> bool:
         return not self._tree.held.count and not self.running.count

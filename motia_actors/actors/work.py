@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
+from motia_actors.actors.meter import Meter
 from motia_actors.errors import ActorStoppedError, DesertedError
 from motia_actors.messages import Call, Failed, Outcome
 from motia_actors.promise import Promise
-from motia_actors.threads import allocate_lock
 
 
 class Work:
@@ -17,7 +18,7 @@ class Work:
     later is discarded.
     """
 
-    __slots__ = ("_desert", "_guard", "answer", "call", "limit_s", "started_s", "stop")
+    __slots__ = ("_desert", "answer", "call", "limit_s", "meter", "started_s", "stop")
 
     def __init__(
         self,
@@ -28,8 +29,10 @@ class Work:
     ) -> None:
         self.call = call
         self.limit_s = limit_s
-        self._desert = desert
-        self._guard = allocate_lock() if desert is not None else None
+        # Who takes it out of the list, which is a single step, has the say: the asker that came
+        # back, or whoever found that it is late.
+        self._desert = None if desert is None else [desert]
+        self.meter: Meter | None = None
         self.answer: Promise[Outcome] = Promise()
         self.started_s: float | None = None
         self.stop: Callable[[], None] | None = None
@@ -39,12 +42,9 @@ class Work:
         """Answer that it ran past its limit, past an asker that is stuck in the handler too."""
         assert self.limit_s is not None
         self.set(timed_out(self.limit_s))
-        if self._guard is None:
-            return
-        with self._guard:
-            desert, self._desert = self._desert, None
-        if desert is not None:
-            desert()
+        if self._desert:
+            with suppress(IndexError):  # It came back this moment.
+                self._desert.pop()()
 
     def came_back(self) -> None:
         """The asker is out of the handler.
@@ -52,12 +52,11 @@ class Work:
         Raises:
             DesertedError: somebody else has answered its client meanwhile.
         """
-        assert self._guard is not None
-        with self._guard:
-            was_deserted = self._desert is None
-            self._guard = None
-        if was_deserted:
-            raise DesertedError("the client was answered that its time is up")
+        assert self._desert is not None
+        try:
+            self._desert.pop()
+        except IndexError:
+            raise DesertedError("the client was answered that its time is up") from None
 
     @property
     def message(self) -> Call:
@@ -110,6 +109,10 @@ class Running:
     def count(self) -> int:
         """How many run."""
         return len(self._works)
+
+    def count_of(self, meter: Meter) -> int:
+        """How many run of the step with this meter."""
+        return sum(work.meter is meter for work in list(self._works.values()))
 
 
 def timed_out(limit_s: float) -> Failed:

@@ -81,7 +81,13 @@ class PythonHandler(Handler):
         context = Context(call, operations)
         outcome: Outcome
         try:
-            outcome = Returned(self._layer(0, call, context, call.input))
+            # The plainest kind is most of all: a handler alone, which returned a dict.
+            answer = (
+                self._layer(0, call, context, call.input)
+                if self._middleware
+                else self._function(*arguments(self._shape, call.kind, call.input, context))
+            )
+            outcome = Returned(answer if answer.__class__ is dict else _whole(answer))
         except BaseException as error:  # noqa: BLE001 (boundary to user code)
             outcome = failed(error)
         settled = effects.settle()
@@ -103,7 +109,7 @@ class PythonHandler(Handler):
                 return self._elsewhere(self._layer, inner) if has_loop() else self._layer(*inner)
 
             answer = self._middleware[index](value, context, next_fn)
-        return asyncio.run(_awaited(answer)) if _waits(answer) else answer
+        return _whole(answer)
 
     async def _layer_async(self, index: int, call: Call, context: Context, value: Any) -> Any:
         is_last = index == len(self._middleware) or call.kind != "api"
@@ -148,13 +154,18 @@ class PythonHandler(Handler):
 
 def _settled(outcome: Outcome, operations: Operations) -> Outcome:
     """Fail a run whose un-awaited effect failed; an awaited one's error was the handler's."""
-    error = None if isinstance(outcome, Failed) else operations.unheard()
+    error = None if outcome.__class__ is Failed else operations.unheard()
     return outcome if error is None else failed(error)
 
 
 def _waits(value: object) -> bool:
     # Most answers are dicts, and asking a dict is much cheaper than asking the ABC.
     return type(value) is not dict and value is not None and inspect.isawaitable(value)
+
+
+def _whole(answer: Any) -> Any:
+    """The answer, waited for if it is one to come."""
+    return asyncio.run(_awaited(answer)) if _waits(answer) else answer
 
 
 async def _awaited(value: Awaitable[Any]) -> Any:

@@ -53,5 +53,7 @@ class Operations:
 
     def unheard(self) -> BaseException | None:
         """Find the first error of an operation that nobody awaited."""
-        errors = (effect.promise.error for effect in self._unawaited or ())
+        if not self._unawaited:
+            return None
+        errors = (effect.promise.error for effect in self._unawaited)
         return next((error for error in errors if error is not None), None)
