@@ -1,0 +1,5 @@
+config = {
+    "name": "chatMessages",
+    "schema": {"type": "object", "properties": {"text": {"type": "string"}}},
+    "baseConfig": {"storageType": "default"},
+}

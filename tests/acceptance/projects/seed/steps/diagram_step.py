@@ -1,0 +1,8 @@
+config = {
+    "name": "Diagram",
+    "type": "noop",
+    "description": "Drawn, never run",
+    "virtualEmits": ["drawn"],
+    "virtualSubscribes": ["message.processed"],
+    "flows": ["messaging"],
+}
