@@ -19,6 +19,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+# A stream that a step put in the place of the process's own closes that one's buffer when it goes:
+# it must stay for as long as the process, and so the list is no project's.
+_REPLACED: list[object] = []
+
 _INSTALLED = frozenset({"site-packages", "dist-packages", "node_modules"})
 
 
@@ -28,8 +32,6 @@ class ProjectImports:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self._entry: str | None = None
-        # A replaced stream closes the real one's buffer when it goes, so it must not go.
-        self._streams: list[object] = []
 
     def enter(self) -> None:
         """Make root importable: behind the standard library, before what is installed.
@@ -164,7 +166,7 @@ class ProjectImports:
                 usable = False
             if usable:
                 setattr(sys, name, old)
-                self._streams.append(new)
+                _REPLACED.append(new)
 
 
 class _FreshLoader(SourceFileLoader):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
 import pytest
 
 from motia_actors.errors import StepLoadError
+from motia_actors.runners.imports import ProjectImports
 from tests.runners.rig import Project, Rig
 
 HANDLER = "\ndef handler(req, context):\n    return WHERE\n"
@@ -161,8 +163,6 @@ def test_an_error_in_a_helper_names_the_helper(project: Project) -> None:
 def test_a_stream_replaced_at_import_is_put_back(
     project: Project, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    import gc
-
     before = sys.stdout
     project.step(
         "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8')"
@@ -172,6 +172,24 @@ def test_a_stream_replaced_at_import_is_put_back(
     assert sys.stdout is before
     sys.stdout.write("still open")
     sys.stdout.flush()
+
+
+def test_a_replaced_stream_outlives_the_imports(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    step = tmp_path / "steps" / "loud_step.py"
+    step.parent.mkdir()
+    step.write_text("import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer)", "utf-8")
+    imports = ProjectImports(tmp_path)
+    imports.load(step)
+    imports.leave()
+    del imports
+    gc.collect()
+
+    sys.stdout.write("still open")
+    sys.stdout.flush()
+
+    assert "still open" in capfd.readouterr().out
 
 
 def test_a_helper_without_config_and_handler_is_nothing(project: Project) -> None:
