@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import selectors
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVarTuple, Unpack
 
@@ -19,7 +18,7 @@ from motia_actors.actors.mailbox import Control
 from motia_actors.actors.step import StepActor, StepSetup
 from motia_actors.actors.work import Work, timed_out
 from motia_actors.errors import ActorCrashedError
-from motia_actors.threads import allocate_lock, is_patched, native_selector
+from motia_actors.threads import allocate_lock, native_selector
 
 logger = logging.getLogger(__name__)
 
@@ -37,32 +36,32 @@ class RunLoop(Control):
     """Makes the actor's thread run the loop: an asker left something in it."""
 
 
-class _Selector(selectors.DefaultSelector):
-    """A selector that can be told not to look.
-
-    A look lets go of the interpreter's lock even where it does not wait, and it may be a while
-    until other threads give it back.
-    """
-
-    is_blind = False
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.is_blind and timeout is not None and timeout <= 0:
-            return []
-        return super().select(timeout)
-
-
 class StepLoop(asyncio.SelectorEventLoop):
     """An event loop that knows when nothing is left to do in it."""
 
     def __init__(self) -> None:
-        self._watched = native_selector() if is_patched() else _Selector()
+        self._watched = native_selector()
+        self._first_of_task: list[tuple[Callable[..., object], contextvars.Context]] | None = None
+        """Where the next task's first step is put, in place of the loop's queue."""
         super().__init__(self._watched)
         self.calls: dict[Work, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self._timers_until_s = 0.0
         self._is_checking = False
         self.set_task_factory(self._make_task)
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """Schedule, or hand the first step of a task to `begin_here`."""
+        if self._first_of_task is not None and context is not None:
+            self._first_of_task.append((callback, context))
+            self._first_of_task = None
+            return asyncio.Handle(callback, args, self, context)
+        return super().call_soon(callback, *args, context=context)
 
     def call_at(
         self,
@@ -93,17 +92,20 @@ class StepLoop(asyncio.SelectorEventLoop):
         # Not by way of the factory: what it costs to watch a task is saved for every call.
         self.calls[work] = asyncio.Task(run, loop=self)
 
-    def turn(self) -> None:
-        """Run what is ready, once, looking for nothing new."""
-        blind = self._watched if isinstance(self._watched, _Selector) else None
-        if blind is not None:
-            blind.is_blind = True
+    def begin_here(self, work: Work, run: Coroutine[Any, Any, None]) -> None:
+        """Run a call on this thread up to where it first waits; the loop must not be running.
+
+        Turning the loop once would do the same, at several times the cost: it looks for sockets,
+        which lets go of the interpreter's lock, and other threads take it.
+        """
+        first = self._first_of_task = []
+        self.calls[work] = asyncio.Task(run, loop=self)
+        [(step, context)] = first
+        asyncio._set_running_loop(self)  # noqa: SLF001 (exported for those who run loops)
         try:
-            self.stop()  # Before it runs: it makes one turn.
-            self.run_forever()
+            context.run(step)
         finally:
-            if blind is not None:
-                blind.is_blind = False
+            asyncio._set_running_loop(None)  # noqa: SLF001 (likewise)
 
     def stop_when_quiet(self) -> None:
         """Stop if it is quiet; if only timers are left, look again after the last."""
@@ -176,13 +178,13 @@ class LoopStepActor(StepActor):
             self._fill()
             # An arrival in the very turn in which the loop stops has made a task again.
             while not (self._loop.is_quiet or self._is_over):
-                self._guarded(self._loop.run_forever)
+                self._run_loop()
             mailbox.on_arrival = None
             self._loop_lock.release()
 
-    def _guarded(self, run: Callable[[], None]) -> None:
+    def _run_loop(self) -> None:
         try:
-            run()
+            self._loop.run_forever()
         except (SystemExit, KeyboardInterrupt):
             # Of a task that a handler made: asyncio lets these out of the loop. The handler gets
             # it where it awaits the task; the loop goes on.
@@ -207,8 +209,7 @@ class LoopStepActor(StepActor):
             if self.actor_stopped.is_set():
                 return False
             self._is_inline = True
-            self._loop.begin(work, self._run(work))
-            self._guarded(self._loop.turn)
+            self._loop.begin_here(work, self._run(work))
         finally:
             self._is_inline = False
             self._loop_lock.release()
