@@ -201,6 +201,7 @@ class Running:
         self.front.mount(
             ApiRoute(
                 step_id=step.id,
+                name=step.name,
                 method=step.method,
                 path=step.path,
                 flows=step.flows,

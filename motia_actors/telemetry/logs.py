@@ -11,7 +11,7 @@ import logging
 import sys
 import traceback
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TextIO, cast
 
 import msgspec
@@ -105,12 +105,16 @@ class SinkHandler(logging.Handler):
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Translate record: a level between ours counts as the one below it."""
+        """Translate record: a level between ours counts as the one below it.
+
+        The mapping that `extra={"fields": …}` gives adds its items; `step`, `traceId` and `flows`
+        among them go to their own places.
+        """
         names = [name for name, number in LEVELS.items() if number <= record.levelno]
         level = cast("Level", names[-1] if names else "debug")
         if not self._sink.takes(level):
             return
-        fields: dict[str, object] = {"logger": record.name}
+        fields: dict[str, object] = {"logger": record.name, **getattr(record, "fields", {})}
         if record.exc_info is not None and record.exc_info[1] is not None:
             fields["error"] = record.exc_info[1]
         try:
@@ -118,7 +122,15 @@ class SinkHandler(logging.Handler):
         except (TypeError, ValueError):  # As the standard library: a wrong format is no crash.
             message = f"{record.msg} {record.args!r}"
         self._sink.write(
-            LogRecord(level=level, at_s=self._clock.now_s(), message=message, fields=fields)
+            LogRecord(
+                level=level,
+                at_s=self._clock.now_s(),
+                message=message,
+                step=str(fields.pop("step", "")),
+                trace_id=str(fields.pop("traceId", "")),
+                flows=tuple(cast("Sequence[str]", fields.pop("flows", ()))),
+                fields=fields,
+            )
         )
 
 

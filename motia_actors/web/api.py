@@ -74,9 +74,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """An api step's route; body is the validator of its bodySchema."""
+    """An api step's route; name is the step's, for the log, and body checks its bodySchema."""
 
     step_id: str
+    name: str = ""
     method: str
     path: str
     flows: tuple[str, ...] = ()
@@ -226,5 +227,10 @@ class _StepEndpoint:
     def _log(self, level: str, message: str, trace_id: str, **fields: object) -> None:
         route = self._route
         self._front.log(
-            level, message, step=route.step_id, trace_id=trace_id, flows=route.flows, **fields
+            level,
+            message,
+            step=route.name or route.step_id,
+            trace_id=trace_id,
+            flows=route.flows,
+            **fields,
         )

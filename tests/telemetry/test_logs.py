@@ -202,6 +202,19 @@ def test_the_runtimes_own_log_goes_the_same_way() -> None:
     assert failed["error"]["message"] == "boom"
 
 
+def test_a_record_of_a_step_has_its_step_trace_and_flows_in_their_places() -> None:
+    sink = LogSink(stream=io.StringIO(), is_terminal=False)
+    logger = logging.getLogger("tests.of.a.step")
+    logger.propagate = False
+    logger.addHandler(SinkHandler(sink, clock=ManualClock(NOW_S)))
+    fields = {"step": "Order", "traceId": "K7PQ2-4431022", "flows": ("f",), "attempt": 2}
+
+    logger.warning("retried", extra={"fields": fields})
+
+    [line] = [msgspec.json.decode(line) for line in sink.drain()]
+    assert {name: line[name] for name in fields} == {**fields, "flows": ["f"]}
+
+
 def test_a_trace_id_has_the_shape_of_motia() -> None:
     assert re.fullmatch(r"[A-HJKMNP-Z1-9]{5}-6400123", new_trace_id(NOW_S))
 
