@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket  # gevent replaces the class in `socket` by one that needs its loop
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ _DATAGRAM_BYTES_MAX = 32 * 1024
 _ADDRESS_BYTES_MAX = 100  # sun_path has 108 on Linux and 104 elsewhere
 _CLOSE_S_MAX = 5.0
 _SUFFIX = ".sock"
+_SETTLE_NS = 1_000_000_000
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Wake)
@@ -42,6 +44,8 @@ class SocketNotifier(Notifier):
         self._socket: _socket.socket | None = None
         self._thread: NativeThread | None = None
         self._is_closing = False
+        self._known: list[str] = []
+        self._read_ns = 0
 
     def listen(self, callback: Callable[[Wake], None]) -> None:
         """Call callback after every commit that woke something, whichever process made it."""
@@ -90,11 +94,18 @@ class SocketNotifier(Notifier):
         return f"/proc/self/fd/{self._folder}/{name}"
 
     def _others(self) -> list[str]:
+        """Names of the other processes' sockets; read anew where the folder has changed."""
         try:
-            names = [file.name for file in self._path.iterdir() if file.suffix == _SUFFIX]
+            changed_ns = os.fstat(self._folder).st_mtime_ns
+            if changed_ns != self._read_ns:
+                names = [file.name for file in self._path.iterdir() if file.suffix == _SUFFIX]
+                self._known = [name for name in names if name != self._name]
+                # A change in the same tick of the file system's clock would look like none.
+                is_settled = time.time_ns() - changed_ns > _SETTLE_NS
+                self._read_ns = changed_ns if is_settled else 0
         except OSError:
             return []  # Somebody removed the folder: no hint can be given, nothing is lost.
-        return [name for name in names if name != self._name]
+        return self._known
 
     def _send(self, name: str, datagram: bytes) -> None:
         assert self._socket is not None, "told before open"

@@ -20,15 +20,22 @@ class Work:
         self.tables = tables
         self.now_s = now_s
         self.owner = owner
+        self._number: int | None = None
         self.steps: set[str] = set()
         self.streams: set[str] = set()
 
     def next_number(self) -> int:
         """Count on: unique in the store for ever, whatever it is used for."""
-        last = self.txn.get(_NUMBER_KEY, db=self.tables.meta)
-        number = 1 if last is None else keys.to_number(last) + 1
-        self.txn.put(_NUMBER_KEY, keys.number(number), db=self.tables.meta)
-        return number
+        if self._number is None:
+            last = self.txn.get(_NUMBER_KEY, db=self.tables.meta)
+            self._number = 0 if last is None else keys.to_number(last)
+        self._number += 1
+        return self._number
+
+    def finish(self) -> None:
+        """Write what was counted, once for the whole transaction, before it is committed."""
+        if self._number is not None:
+            self.txn.put(_NUMBER_KEY, keys.number(self._number), db=self.tables.meta)
 
     def wake(self) -> Wake:
         """What is to be told."""

@@ -21,11 +21,15 @@ from motia_actors.errors import (
 from motia_actors.messages import Wake
 from motia_actors.promise import Promise
 from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work
 from motia_actors.threads import Signal, allocate_lock
 
 _COMMIT_BATCHES_MAX = 256
 _COMMIT_BYTES_MAX = 4 * 2**20
+# With this much room the next commits of all processes together cannot fill it.
+_ROOM_BYTES_MANY = 2**30
+_ROOM_COMMITS = 16
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -59,6 +63,7 @@ class Writer:
         self._waiting_bytes_max = waiting_bytes_max
         self._tell = tell
         self._waiting: deque[Batch] = deque()
+        self._room_known_bytes = 0
         self._queue_lock = allocate_lock()
         self._commit_lock = allocate_lock()
         self._signal = Signal()
@@ -173,13 +178,14 @@ class Writer:
         refused: list[Batch] = []
         with self._env.write() as txn:
             work = Work(txn, self._env.tables, now_s=self._clock.now_s(), owner=self.owner)
-            room_bytes = self._env.bytes_max - self._env.bytes_used(txn)
+            room_bytes = self._room_bytes(txn)
             for batch in batches:
                 if batch.size_bytes > max(0, room_bytes):
                     refused.append(batch)
                     continue
                 room_bytes -= batch.size_bytes
                 done.append((batch, [operation(work) for operation in batch.operations]))
+            work.finish()
         self.commits += 1
         self.batches += len(done)
         for batch, answers in done:
@@ -187,6 +193,12 @@ class Writer:
         for batch in refused:
             batch.promise.set_error(self._full(batch))
         self._tell(work.wake())
+
+    def _room_bytes(self, txn: Transaction) -> int:
+        """Bytes that may still be added; counted anew only now and then while there are many."""
+        if self._room_known_bytes < _ROOM_BYTES_MANY or self.commits % _ROOM_COMMITS == 0:
+            self._room_known_bytes = self._env.bytes_max - self._env.bytes_used(txn)
+        return self._room_known_bytes
 
     def _full(self, batch: Batch) -> StoreFullError:
         return StoreFullError(
