@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Any
 
 import pytest
 
 from tests.acceptance.conftest import Serve
-from tests.e2e.server import Server, wait_until
+from tests.acceptance.looking import seen
+from tests.e2e.server import Server
 
 pytestmark = pytest.mark.slow
 
@@ -19,16 +19,6 @@ RUN_COUNT = 20
 @pytest.fixture(scope="module")
 def server(serve: Serve) -> Server:
     return serve("merge")
-
-
-def seen(server: Server, group: str, count: int) -> list[Any]:
-    """Wait until the steps kept that many things in a group of the state."""
-
-    def look() -> list[Any]:
-        kept: list[Any] = server.get(f"/seen/{group}").json
-        return kept if len(kept) >= count else []
-
-    return wait_until(look, what=f"{count} in {group}")
 
 
 def test_steps_that_run_side_by_side_are_joined_once(server: Server) -> None:

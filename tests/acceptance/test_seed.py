@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import PROJECTS, Serve
+from tests.acceptance.looking import lines, seen
 from tests.e2e.server import Server, copy_project, wait_until
 
 pytestmark = pytest.mark.slow
@@ -24,21 +25,6 @@ PLACE = {
 @pytest.fixture(scope="module")
 def server(serve: Serve) -> Server:
     return serve("seed", MOTIA_LOG_FORMAT="json")
-
-
-def seen(server: Server, group: str, count: int) -> list[Any]:
-    """Wait until the steps kept that many things in a group of the state."""
-
-    def look() -> list[Any]:
-        kept: list[Any] = server.get(f"/seen/{group}").json
-        return kept if len(kept) >= count else []
-
-    return wait_until(look, what=f"{count} in {group}")
-
-
-def lines(server: Server) -> list[dict[str, Any]]:
-    """The log's lines that are JSON."""
-    return [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
 
 
 def test_the_first_step_answers(server: Server) -> None:
@@ -65,9 +51,7 @@ def test_a_message_reaches_both_of_its_listeners_with_its_trace(server: Server) 
     ("body", "field"),
     [({}, "text"), ({"text": 3}, "text"), ({"text": ""}, "text"), ([], "")],
 )
-def test_a_body_that_breaks_its_schema_is_refused(
-    server: Server, body: object, field: str
-) -> None:
+def test_a_body_that_breaks_its_schema_is_refused(server: Server, body: object, field: str) -> None:
     answer = server.post("/messages", body)
 
     assert answer.status == 400

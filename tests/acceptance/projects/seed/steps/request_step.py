@@ -21,7 +21,10 @@ async def handler(req, ctx):
             "method": req.method,
             "path": req.path,
             "as a dict": [req["body"], req["query"], req["params"], req.get("method")],
-            "has": sorted(name for name in ("emit", "logger", "state", "streams", "traceId")
-                          if hasattr(ctx, name)),
+            "has": sorted(
+                name
+                for name in ("emit", "logger", "state", "streams", "traceId")
+                if hasattr(ctx, name)
+            ),
         },
     }

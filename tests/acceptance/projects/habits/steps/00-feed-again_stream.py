@@ -1,0 +1,1 @@
+config = {"name": "feed", "schema": None, "baseConfig": {"storageType": "default"}}

@@ -1,0 +1,1 @@
+PERSONA = "librarian"

@@ -1,0 +1,1 @@
+config = {"name": "feed", "schema": {"type": "object"}, "baseConfig": {"storageType": "default"}}

@@ -1,0 +1,5 @@
+config = {"type": "api", "name": "None", "path": "/none", "method": "HEAD", "emits": []}
+
+
+async def handler():
+    return {"status": 204}

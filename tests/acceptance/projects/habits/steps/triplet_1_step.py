@@ -1,0 +1,5 @@
+config = {"type": "event", "name": "Triplet", "subscribes": ["triplet"], "emits": []}
+
+
+async def handler(data, context):
+    await context.state.set("triplets", "1", 1)
