@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from motia_actors.actors.actor import Actor, Cell, ChildFailed
-from motia_actors.errors import StoreError
+from motia_actors.errors import MotiaError
 from motia_actors.store import JournalAppend, Store
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class JournalistActor(Actor):
         appends = [JournalAppend(kind="log", record=record) for record in records]
         try:
             self._store.commit(appends).result(COMMIT_S_MAX)
-        except StoreError as error:
+        except MotiaError as error:
             # Logged to the console all the same; a log line is not worth a restart.
             logger.warning("%d log records were not kept: %s", len(records), error)
 

@@ -13,7 +13,8 @@ from motia_actors.actors.actor import Cell, Stop
 from motia_actors.actors.clock import Fire, Reschedule
 from motia_actors.actors.inline import Permits, Trust
 from motia_actors.actors.meter import Meter
-from motia_actors.actors.router import Drain, Port
+from motia_actors.actors.ports import Port
+from motia_actors.actors.router import Drain
 from motia_actors.actors.step import StepActor, StepSetup
 from motia_actors.actors.supervisor import (
     AddChild,
@@ -194,9 +195,7 @@ class System:
             if plan.schedule is not None
         }
         self._tree.cells["clock"].tell(Reschedule(self._tree.schedules))
-        router = self._tree.router
-        if router is not None:
-            router.wake_steps(plans)
+        self._tree.wake_steps(plans)
 
     def begin_stop(self) -> None:
         """Take no new work from outside and lease no more. Safe in a signal handler's thread."""
@@ -292,7 +291,7 @@ class System:
         return msgspec.to_builtins(figures)  # type: ignore[no-any-return]  # a struct's fields
 
     def _is_quiet(self) -> bool:
-        return not self._tree.held.count and not self.running.count
+        return not self._tree.deliveries.count and not self.running.count
 
 
 def _figures(cell: Cell) -> dict[str, Any]:

@@ -10,13 +10,15 @@ system ─┬─ writer       group commits of the store
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec
 from motia_actors.actors.clock import ClockActor
+from motia_actors.actors.deliveries import Deliveries
 from motia_actors.actors.journalist import JournalistActor
+from motia_actors.actors.ports import Table
 from motia_actors.actors.restart import RestartPolicy
-from motia_actors.actors.router import Held, RouterActor, Table
+from motia_actors.actors.router import RouterActor
 from motia_actors.actors.step import StepSetup, Watchdog
 from motia_actors.actors.step_loop import LoopStepActor
 from motia_actors.actors.step_threads import ThreadStepActor
@@ -55,7 +57,8 @@ class Tree:
     ) -> None:
         self._store, self._clock, self._new_event = store, clock, new_event
         self._drain_logs, self._on_fatal = drain_logs, on_fatal
-        self.table, self.held = Table(), Held()
+        self.table = Table()
+        self.deliveries = Deliveries(store=store, clock=clock, wake=self.wake_steps)
         self.running = Running()
         self.setups: dict[str, StepSetup] = {}
         self.schedules: dict[str, tuple[Step, Schedule]] = {}
@@ -69,6 +72,12 @@ class Tree:
         self.root.actor = actor
         actor.launch()
         actor.started.result(within_s)
+
+    def wake_steps(self, steps: Iterable[str]) -> None:
+        """Have the router look at these steps soon."""
+        router = self.router
+        if router is not None:
+            router.wake_steps(steps)
 
     @property
     def router(self) -> RouterActor | None:
@@ -107,7 +116,7 @@ class Tree:
             self._report,
             store=self._store,
             table=self.table,
-            held=self.held,
+            deliveries=self.deliveries,
             clock=self._clock,
         )
 
@@ -168,6 +177,4 @@ class Tree:
             self._on_fatal(f"the root supervisor gave up: {ended.error}")
 
     def _step_changed(self, cell: Cell) -> None:
-        router = self.router
-        if router is not None:
-            router.wake_steps((cell.name,))
+        self.wake_steps((cell.name,))

@@ -127,8 +127,10 @@ class Rig:
 
 
 @contextmanager
-def running(*plans: StepPlan, clock: Clock | None = None) -> Iterator[Rig]:
-    rig = Rig(clock)
+def running(
+    *plans: StepPlan, clock: Clock | None = None, store: Store | None = None
+) -> Iterator[Rig]:
+    rig = Rig(clock, store)
     rig.store.open()
     rig.system.start()
     try:

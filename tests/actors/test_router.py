@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 
 from motia_actors.actors.actor import Tick
 from motia_actors.clock import ManualClock
-from motia_actors.messages import Call, Failed
+from motia_actors.messages import Call, DeadLetter, Failed
 from motia_actors.promise import Promise
 from motia_actors.steps.config import Backoff, Infrastructure, MailboxPolicy, QueuePolicy
+from motia_actors.store import Extend, Lease, Write
+from motia_actors.stores.memory import MemoryStore
 from tests.actors.rig import WAIT_S, Rig, plan, put, running
 
 QUICK = Infrastructure(queue=QueuePolicy(retries_max=2, backoff=Backoff(delay_s=0.001)))
@@ -160,6 +163,93 @@ def test_draining_gives_back_what_has_not_begun() -> None:
         assert (depth.leased, depth.waiting + len(runs)) == (0, 3)
 
 
+def test_a_lease_is_renewed_as_long_as_its_handler_lives() -> None:
+    release, entered = threading.Event(), threading.Event()
+
+    def work(call: Call) -> None:
+        entered.set()
+        release.wait(WAIT_S)
+
+    clock = ManualClock()
+    queue = Infrastructure(queue=QueuePolicy(visibility_s=30.0))
+    step = plan(work, kind="event", subscribes=("made",), infrastructure=queue, limit_s=None)
+    with running(step, clock=clock) as rig:
+        put(rig.system, rig.store, "made", 1)
+        assert entered.wait(WAIT_S)
+        for _ in range(9):
+            clock.advance(10.0)
+            _tick(rig, "router")
+        leased = rig.store.events.depth(step.step.id).leased
+        release.set()
+        rig.settle()
+
+        assert (leased, rig.store.events.steps()) == (1, [])
+
+
+def test_an_end_that_meets_a_renewal_waits_for_it() -> None:
+    class SlowStore(MemoryStore):
+        """Keeps the promise of a renewal back."""
+
+        kept: Promise[list[object]] | None = None
+
+        def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+            promise = super().commit(writes)
+            if not isinstance(writes[0], Extend):
+                return promise
+            self.renewed = promise
+            self.kept = Promise()
+            return self.kept
+
+    release, entered = threading.Event(), threading.Event()
+
+    def work(call: Call) -> None:
+        entered.set()
+        release.wait(WAIT_S)
+
+    clock = ManualClock()
+    store = SlowStore(clock)
+    queue = Infrastructure(queue=QueuePolicy(visibility_s=30.0))
+    step = plan(work, kind="event", subscribes=("made",), infrastructure=queue, limit_s=None)
+    with running(step, clock=clock, store=store) as rig:
+        put(rig.system, store, "made", 1)
+        assert entered.wait(WAIT_S)
+        clock.advance(10.0)
+        _tick(rig, "router")
+        release.set()
+        assert store.kept is not None
+        store.kept.set(store.renewed.result(WAIT_S))
+        rig.settle()
+
+        assert store.events.steps() == []
+
+
+def test_a_delivery_that_took_its_process_with_it_too_often_is_buried() -> None:
+    never = Heard(1)
+    step = plan(never, kind="event", subscribes=("made",), infrastructure=QUICK)
+    with running(step) as rig:
+        rig.system.suspend(step.step.id)
+        put(rig.system, rig.store, "made", 1)
+        for _ in range(3):  # As by processes that were killed: leased, and never answered.
+            [lost] = rig.store.write(Lease(step=step.step.id, count_max=1, visibility_s=0.0))
+        rig.system.restart(step.step.id)
+        buried = _buried(rig, step.step.id)
+
+    assert (lost.attempt, never.calls) == (3, [])
+    assert "none of them answered" in buried.error
+
+
+def _buried(rig: Rig, step: str) -> DeadLetter:
+    """Wait for the step's only dead letter, which wakes nobody when it is kept."""
+    pause = threading.Event()
+    for _ in range(500):
+        letters = rig.store.events.dead(step, count_max=2)
+        if letters:
+            [letter] = letters
+            return letter
+        pause.wait(0.01)
+    raise AssertionError("nothing was buried")
+
+
 def test_a_cron_slot_runs_its_step_once() -> None:
     ticks = Heard(1)
     clock = ManualClock(1_700_000_000.0)
@@ -167,15 +257,15 @@ def test_a_cron_slot_runs_its_step_once() -> None:
 
     with running(step, clock=clock) as rig:
         # The first tick of the clock makes it the leader; then its slot comes.
-        _tick(rig)
+        _tick(rig, "clock")
         clock.advance(5.0)
-        _tick(rig)
+        _tick(rig, "clock")
         ticks.all.result(WAIT_S)
-        _tick(rig)
+        _tick(rig, "clock")
 
         assert rig.store.events.last_slot_s(step.step.id) == pytest.approx(1_700_000_005.0)
     assert [call.kind for call in ticks.calls] == ["cron"]
 
 
-def _tick(rig: Rig) -> None:
-    rig.system._tree.cells["clock"].ask(Tick()).result(WAIT_S)
+def _tick(rig: Rig, actor: str) -> None:
+    rig.system._tree.cells[actor].ask(Tick()).result(WAIT_S)

@@ -1,0 +1,195 @@
+"""The deliveries that this process holds, and what becomes of each.
+
+A delivery is held from its lease to the write that ends it: acknowledged, to be retried, given
+back, or buried. As long as it is held its lease is renewed, so that only a process that died, or
+stood still, loses it to another.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable
+
+from motia_actors.actors.ports import Port
+from motia_actors.actors.retry import RetryIn, after_failure
+from motia_actors.actors.work import Work
+from motia_actors.clock import Clock
+from motia_actors.errors import (
+    ActorError,
+    ActorStoppedError,
+    LeaseLostError,
+    MailboxFullError,
+    NotRunError,
+)
+from motia_actors.messages import Call, Delivery, Failed, Outcome, Returned
+from motia_actors.payload import decode
+from motia_actors.promise import Promise
+from motia_actors.store import Ack, Bury, Extend, Release, Retry, Store, Write
+
+logger = logging.getLogger(__name__)
+
+RENEWALS = 3
+"""A lease is renewed so many times before it would run out: two of them may fail."""
+
+
+class Hold:
+    """One delivery in our hands: its lease changes with every renewal."""
+
+    __slots__ = ("delivery", "port", "renew_s", "renewal")
+
+    def __init__(self, port: Port, delivery: Delivery, renew_s: float) -> None:
+        self.port, self.delivery, self.renew_s = port, delivery, renew_s
+        self.renewal: Promise[list[object]] | None = None
+        """On its way to the disk; the delivery must not be ended before it is known."""
+
+
+class Deliveries:
+    """Takes leased deliveries, and gives each back to the store when its work is answered.
+
+    It outlives the router, as the deliveries do. Any thread may answer a work.
+
+    Args:
+        store: Where they come from.
+        clock: For renewals.
+        wake: Called with the ids of steps that have room again.
+    """
+
+    def __init__(
+        self, *, store: Store, clock: Clock, wake: Callable[[Iterable[str]], None]
+    ) -> None:
+        self._store, self._clock, self._wake = store, clock, wake
+        self._holds: dict[str, dict[Work, Hold]] = {}
+
+    def take(self, port: Port, delivery: Delivery) -> Work:
+        """Hold a delivery, and make it a call for the step's mailbox."""
+        event, is_cron = delivery.event, port.step.kind == "cron"
+        call = Call(
+            kind="cron" if is_cron else "event",
+            trace_id=event.trace_id,
+            flows=port.step.flows,
+            input=None if is_cron else decode(event.data),
+            delivery=delivery,
+        )
+        work = Work(call, limit_s=port.limit_s)
+        hold = Hold(port, delivery, self._clock.monotonic_s() + _renew_after_s(port))
+        self._holds.setdefault(port.step.id, {})[work] = hold
+        work.answer.on_done(lambda answer: self._answered(work, hold, answer))
+        refused = _spent(port, delivery) or (None if is_cron else port.check(call.input))
+        if refused is not None:
+            work.set(refused)
+        return work
+
+    def count_of(self, step: str) -> int:
+        """How many are held for the step."""
+        return len(self._holds.get(step, ()))
+
+    @property
+    def count(self) -> int:
+        """How many are held."""
+        return sum(map(len, list(self._holds.values())))
+
+    def renew(self) -> None:
+        """Hold on to what has been in our hands for a while. One thread calls it."""
+        now_s = self._clock.monotonic_s()
+        for holds in list(self._holds.values()):
+            for work, hold in list(holds.items()):
+                if hold.renew_s <= now_s and not work.answer.is_done:
+                    self._renew(hold, now_s)
+
+    def _renew(self, hold: Hold, now_s: float) -> None:
+        hold.renew_s = now_s + _renew_after_s(hold.port)
+        visibility_s = hold.port.step.infrastructure.queue.visibility_s
+        hold.renewal = self._store.commit(
+            [Extend(delivery=hold.delivery, visibility_s=visibility_s)]
+        )
+        hold.renewal.on_done(lambda answer: _renewed(hold, answer))
+
+    def _answered(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
+        renewal = hold.renewal
+        if renewal is not None and not renewal.is_done:
+            # Its lease is about to change: what ends it must name the new one.
+            renewal.on_done(lambda _: self._end(work, hold, answer))
+        else:
+            self._end(work, hold, answer)
+
+    def _end(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
+        step_id = hold.port.step.id
+        ended = self._store.commit([self._verdict(hold.port, hold.delivery, answer)])
+        ended.on_done(_log_lost)
+        # Last, so that whoever waits for the count to reach zero finds the end on its way.
+        self._holds[step_id].pop(work, None)
+        # Half of the places free again is soon enough: each look is a commit.
+        if 2 * self.count_of(step_id) <= hold.port.lease_max:
+            self._wake((step_id,))
+
+    def _verdict(self, port: Port, delivery: Delivery, answer: Promise[Outcome]) -> Write[object]:
+        match answer.error or answer.result():
+            case Returned():
+                return Ack(delivery=delivery)
+            case Failed() as failed:
+                return self._after_failure(port, delivery, failed)
+            case ActorError() as error if work_was_not_run(error):
+                return Release(delivery=delivery)
+            case error:
+                failed = Failed(kind=type(error).__name__, message=str(error))
+                return self._after_failure(port, delivery, failed)
+
+    def _after_failure(self, port: Port, delivery: Delivery, failed: Failed) -> Write[object]:
+        decision = after_failure(
+            port.step.infrastructure.queue,
+            failed,
+            attempt=delivery.attempt,
+            chance=random.random(),  # noqa: S311 (spreads retries, guards nothing)
+        )
+        extra = {"step": port.step.name, "attempt": delivery.attempt, "topic": delivery.event.topic}
+        if isinstance(decision, RetryIn):
+            logger.warning(
+                "%s: %s; retried in %.3g s",
+                failed.kind,
+                failed.message,
+                decision.delay_s,
+                extra={"fields": extra},
+            )
+            return Retry(delivery=delivery, delay_s=decision.delay_s)
+        logger.error(
+            "%s: %s; kept as a dead letter", failed.kind, failed.message, extra={"fields": extra}
+        )
+        return Bury(delivery=delivery, error=decision.error)
+
+
+def _renew_after_s(port: Port) -> float:
+    return port.step.infrastructure.queue.visibility_s / RENEWALS
+
+
+def _renewed(hold: Hold, answer: Promise[list[object]]) -> None:
+    if answer.error is not None:
+        logger.warning("a lease was not renewed: %s", answer.error)
+        return
+    [delivery] = answer.result()
+    assert isinstance(delivery, Delivery)
+    hold.delivery = delivery
+
+
+def _spent(port: Port, delivery: Delivery) -> Failed | None:
+    """A delivery that was leased more often than it may run took its process with it each time."""
+    if delivery.attempt <= 1 + port.step.infrastructure.queue.retries_max:
+        return None
+    return Failed(
+        kind="LostError",
+        message="every run ended with its process or its lease, and none of them answered",
+        is_final=True,
+    )
+
+
+def work_was_not_run(error: ActorError) -> bool:
+    """The handler never began, so that the attempt does not count."""
+    return isinstance(error, NotRunError | MailboxFullError | ActorStoppedError)
+
+
+def _log_lost(answer: Promise[list[object]]) -> None:
+    error = answer.error
+    if isinstance(error, LeaseLostError):
+        logger.warning("%s; it may run twice", error)
+    elif error is not None:
+        logger.error("a delivery's end was not kept, so it is run again: %s", error)

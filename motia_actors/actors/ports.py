@@ -1,0 +1,56 @@
+"""Where messages for steps go: a port for each step, and which ports hear of a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from motia_actors.actors.actor import Cell
+from motia_actors.messages import Failed, Target
+from motia_actors.steps.config import Step
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """Where messages for a step go: its config, its cell and its limits."""
+
+    step: Step
+    cell: Cell
+    limit_s: float | None
+    concurrency: int
+    check: Callable[[Any], Failed | None] = lambda _input: None
+    """Looks at an event's data before its handler does; what it answers ends the delivery."""
+
+    @property
+    def lease_max(self) -> int:
+        """How many deliveries this process may hold: one in work and one at hand for each run."""
+        return min(2 * self.concurrency, self.cell.mailbox.size_max + self.concurrency)
+
+
+class Table:
+    """Which steps hear of a topic: swapped whole, read by everybody who emits."""
+
+    def __init__(self) -> None:
+        self.ports: Mapping[str, Port] = {}
+        self._targets: Mapping[str, tuple[Target, ...]] = {}
+
+    def replace(self, ports: Mapping[str, Port]) -> None:
+        """Take over new ports, and with them the topics of their steps."""
+        found: dict[str, list[Target]] = {}
+        for port in ports.values():
+            target = target_of(port.step)
+            for topic in dict.fromkeys(port.step.subscribes):
+                found.setdefault(topic, []).append(target)
+        self.ports = ports
+        self._targets = {topic: tuple(targets) for topic, targets in found.items()}
+
+    def targets(self, topic: str) -> tuple[Target, ...]:
+        """The steps an event of the topic goes to."""
+        return self._targets.get(topic, ())
+
+
+def target_of(step: Step) -> Target:
+    """The step as the queue knows it."""
+    queue = step.infrastructure.queue
+    return Target(step=step.id, delay_s=queue.delay_s, is_fifo=queue.is_fifo)
