@@ -52,7 +52,9 @@ def test_a_child_that_gets_no_thread_is_started_again(monkeypatch: pytest.Monkey
             up.set(None)
 
     def make(cell: Cell) -> Actor:
-        cells = {"child": Cell(ChildSpec("child", lambda child: _Idle(child, cell.tell)))}
+        cells = {
+            "child": Cell(ChildSpec("child", lambda child: _Idle(child, cell.tell), shutdown_s=0.1))
+        }
         clock = SystemClock()
         return Supervisor(cell, lambda _: None, cells=cells, clock=clock, on_change=note)
 
@@ -184,9 +186,6 @@ def test_a_small_mailbox_of_a_stuck_step_does_not_spin() -> None:
     assert refused < 100
 
 
-@pytest.mark.xfail(
-    strict=True, reason="PayloadTooLargeError is no StoreError, and the batch is lost"
-)
 def test_a_record_that_the_store_refuses_is_no_crash_of_the_journalist() -> None:
     ended: Promise[BaseException | None] = Promise()
     store = MemoryStore(SystemClock(), value_bytes_max=1024)
