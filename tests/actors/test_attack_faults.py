@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec, Stop
-from motia_actors.actors.inline import CALLS_MIN
 from motia_actors.actors.journalist import JournalistActor
+from motia_actors.actors.step import StepActor
 from motia_actors.actors.supervisor import Supervisor
+from motia_actors.actors.work import Work
 from motia_actors.clock import SystemClock
 from motia_actors.errors import MotiaError, StoreFullError, TimeLimitError
 from motia_actors.messages import Call, Failed, Returned
@@ -277,17 +278,11 @@ def test_a_generator_left_half_way_in_an_inline_call_is_closed() -> None:
         async for _number in numbers():
             break
 
-    closed: list[Promise[None]] = [Promise() for _ in range(100)]
+    closed: Promise[None] = Promise()
     step = plan(handler, is_async=True)
-    rig = Rig(inline_max=1)
-    rig.store.open()
-    rig.system.start()
-    try:
-        rig.run(step)
-        for value in [*([None] * CALLS_MIN), *closed]:
-            rig.system.ask(step.step.id, call(value), desert=lambda: None)
+    with running(step) as rig:
+        actor = rig.system.table.ports[step.step.id].cell.actor
+        assert isinstance(actor, StepActor)
+        assert actor.run_inline(Work(call(closed), limit_s=None, desert=lambda: None))
 
-        for one in closed:  # A few of the calls, and mostly all, ran on the asker's thread.
-            one.result(SHORT_S)
-    finally:
-        rig.settle()
+        closed.result(SHORT_S)
