@@ -1,4 +1,4 @@
-"""The command line: `motia-actors start | dev | check | version`."""
+"""The command line: `motia-actors start | dev | check`."""
 
 from __future__ import annotations
 

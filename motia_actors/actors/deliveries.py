@@ -142,18 +142,26 @@ class Deliveries:
             attempt=delivery.attempt,
             chance=random.random(),  # noqa: S311 (spreads retries, guards nothing)
         )
-        extra = {"step": port.step.name, "attempt": delivery.attempt, "topic": delivery.event.topic}
+        event = delivery.event
+        fields = {
+            "step": port.step.name,
+            "traceId": event.trace_id,
+            "flows": port.step.flows,
+            "topic": event.topic,
+            "attempt": delivery.attempt,
+            "error": {"kind": failed.kind, "message": failed.message, "stack": failed.stack},
+        }
         if isinstance(decision, RetryIn):
             logger.warning(
                 "%s: %s; retried in %.3g s",
                 failed.kind,
                 failed.message,
                 decision.delay_s,
-                extra={"fields": extra},
+                extra={"fields": fields},
             )
             return Retry(delivery=delivery, delay_s=decision.delay_s)
         logger.error(
-            "%s: %s; kept as a dead letter", failed.kind, failed.message, extra={"fields": extra}
+            "%s: %s; kept as a dead letter", failed.kind, failed.message, extra={"fields": fields}
         )
         return Bury(delivery=delivery, error=decision.error)
 
