@@ -241,12 +241,18 @@ def test_threads_that_start_it_together_start_one(project: Path) -> None:
     assert shop.stop()
 
 
-def test_a_stopping_process_takes_nothing_new(shop: Shop) -> None:
+def test_a_draining_process_answers_and_is_not_ready_and_a_stopped_one_refuses(shop: Shop) -> None:
     shop.app.begin_stop()
 
-    status, _ = shop.ask("POST", "/orders", {"sku": "pen"})
+    # The server still has connections open, and whoever uses one is served.
+    served, _ = shop.ask("POST", "/orders", {"sku": "pen"})
+    ready, _ = shop.ask("GET", "/readyz")
+    shop.app.stop(drain_s=5.0)
+    refused, _ = shop.ask("POST", "/orders", {"sku": "pen"})
 
-    assert status.startswith("503")
+    assert served.startswith("202")
+    assert ready.startswith("503")
+    assert refused.startswith("503")
 
 
 def test_a_stop_is_quiet_and_a_second_one_does_nothing(project: Path) -> None:

@@ -39,7 +39,10 @@ class Tick(Control):
 
 
 class Stop(Control):
-    """Makes the actor finish what it does and end."""
+    """Makes the actor finish what it does and end; a generation's is ignored by every other."""
+
+    def __init__(self, generation: int | None = None) -> None:
+        self.generation = generation
 
 
 class Cell:
@@ -170,7 +173,11 @@ class Actor(pykka.ThreadingActor):
     def launch(self) -> None:
         """Begin to live; `started` is kept once on_start has run."""
         pykka.ActorRegistry.register(self.actor_ref)
-        self._start_actor_loop()
+        try:
+            self._start_actor_loop()
+        except BaseException:
+            pykka.ActorRegistry.unregister(self.actor_ref)
+            raise
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the end of its thread; False where timeout_s passed first."""
@@ -183,22 +190,32 @@ class Actor(pykka.ThreadingActor):
     def on_tick(self) -> None:
         """Do what is due; called when `wait_s` has passed or a Tick comes."""
 
+    def give_up(self) -> None:
+        """End as soon as may be, without another message: it did not stop in time."""
+        self.actor_stopped.set()
+        self._cell.mailbox.kick()
+
     def _turns(self) -> None:
         mailbox = self._cell.mailbox
-        while not (self.actor_stopped.is_set() or mailbox.is_closed):
+        while not self._is_over(kicks := mailbox.kicks):
             wait_s = self.wait_s()
             is_due = wait_s is not None and wait_s <= 0
             # What is due is done even where messages never cease.
-            envelope = mailbox.take_nowait() if is_due else mailbox.take(wait_s)
-            if is_due or envelope is None:
+            envelope = mailbox.take_nowait() if is_due else mailbox.take(wait_s, kicks=kicks)
+            if is_due or (envelope is None and not self.actor_stopped.is_set()):
                 self.on_tick()
             if envelope is not None:
                 self._turn(envelope)
 
+    def _is_over(self, _kicks: int) -> bool:
+        """It was told to end. Whoever asks has counted kicks first, and so misses none."""
+        return self.actor_stopped.is_set() or self._cell.mailbox.is_closed
+
     def _turn(self, envelope: Any) -> None:
         message, reply_to = envelope.message, envelope.reply_to
         if isinstance(message, Stop | _ActorStop):
-            self.actor_stopped.set()
+            if getattr(message, "generation", None) in (None, self.generation):
+                self.actor_stopped.set()
             if reply_to is not None:
                 reply_to.set(None)
             return

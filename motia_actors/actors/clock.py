@@ -113,8 +113,10 @@ class ClockActor(Actor):
                     self._plan(self._clock.now_s())
                 return None
             case Fire():
-                step, _schedule = self._schedules[message.step]
-                return self._fire(step, self._clock.now_s())
+                known = self._schedules.get(message.step)
+                if known is None:
+                    return MotiaError(f"{message.step!r} is no cron step")
+                return self._fire(known[0], self._clock.now_s())
             case _:
                 raise MotiaError(f"the clock does not know {message!r}")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from motia_actors.actors.ports import Port
 from motia_actors.actors.retry import RetryIn, after_failure
@@ -60,22 +61,23 @@ class Deliveries:
     ) -> None:
         self._store, self._clock, self._wake = store, clock, wake
         self._holds: dict[str, dict[Work, Hold]] = {}
+        self.is_draining = False
+        """The process is on its way out: nothing more is to be leased."""
 
     def take(self, port: Port, delivery: Delivery) -> Work:
         """Hold a delivery, and make it a call for the step's mailbox."""
-        event, is_cron = delivery.event, port.step.kind == "cron"
+        refused, data = _looked_at(port, delivery)
         call = Call(
-            kind="cron" if is_cron else "event",
-            trace_id=event.trace_id,
+            kind="cron" if port.step.kind == "cron" else "event",
+            trace_id=delivery.event.trace_id,
             flows=port.step.flows,
-            input=None if is_cron else decode(event.data),
+            input=data,
             delivery=delivery,
         )
         work = Work(call, limit_s=port.limit_s)
         hold = Hold(port, delivery, self._clock.monotonic_s() + _renew_after_s(port))
         self._holds.setdefault(port.step.id, {})[work] = hold
         work.answer.on_done(lambda answer: self._answered(work, hold, answer))
-        refused = _spent(port, delivery) or (None if is_cron else port.check(call.input))
         if refused is not None:
             work.set(refused)
         return work
@@ -115,12 +117,13 @@ class Deliveries:
 
     def _end(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
         step_id = hold.port.step.id
-        ended = self._store.commit([self._verdict(hold.port, hold.delivery, answer)])
-        ended.on_done(_log_lost)
+        verdict = self._verdict(hold.port, hold.delivery, answer)
+        self._store.commit([verdict]).on_done(_log_lost)
         # Last, so that whoever waits for the count to reach zero finds the end on its way.
         self._holds[step_id].pop(work, None)
         # Half of the places free again is soon enough: each look is a commit.
-        if 2 * self.count_of(step_id) <= hold.port.lease_max:
+        was_run = not isinstance(verdict, Release)
+        if was_run and 2 * self.count_of(step_id) <= hold.port.lease_max:
             self._wake((step_id,))
 
     def _verdict(self, port: Port, delivery: Delivery, answer: Promise[Outcome]) -> Write[object]:
@@ -177,6 +180,19 @@ def _renewed(hold: Hold, answer: Promise[list[object]]) -> None:
     [delivery] = answer.result()
     assert isinstance(delivery, Delivery)
     hold.delivery = delivery
+
+
+def _looked_at(port: Port, delivery: Delivery) -> tuple[Failed | None, Any]:
+    """Decode and check the input: why it cannot be run, or None; and the data."""
+    if port.step.kind == "cron":
+        return _spent(port, delivery), None
+    try:
+        data = decode(delivery.event.data)
+        return _spent(port, delivery) or port.check(data), data
+    except Exception as error:
+        # A fault in one event or one check must not take the others of the batch along.
+        logger.exception("the input of step %s cannot be looked at", port.step.name)
+        return Failed(kind=type(error).__name__, message=str(error), is_final=True), None
 
 
 def _spent(port: Port, delivery: Delivery) -> Failed | None:

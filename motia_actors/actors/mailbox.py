@@ -71,21 +71,31 @@ class Mailbox:
         self.overflow: Overflow = overflow
         self.block_s = block_s
         self.on_drop = on_drop
-        self.on_arrival: Callable[[], None] | None = None
-        """Called after a put that found nobody waiting in `take`; must be quick."""
+        self._on_arrival: Callable[[], None] | None = None
         self._is_control = is_control
         self._lock = allocate_lock()
         self._control: deque[Any] = deque()
         self._work: deque[Any] = deque()
         self._takers: list[Lock] = []
         self._controller: Lock | None = None
-        self._kicks = 0
+        self.kicks = 0
         self._senders: deque[Lock] = deque()
         self._is_closed = False
         self._accepted = self._refused = self._dropped = 0
 
-    def put(self, envelope: Envelope) -> None:
-        """Leave a message.
+    def hear(self, on_arrival: Callable[[], None]) -> None:
+        """Call on_arrival after a put that found nobody waiting in `take`; it must be quick."""
+        with self._lock:
+            self._on_arrival = on_arrival
+
+    def unhear(self, on_arrival: Callable[[], None]) -> None:
+        """Call it no more; nothing happens where somebody else hears by now."""
+        with self._lock:
+            if self._on_arrival is on_arrival:
+                self._on_arrival = None
+
+    def put(self, envelope: Envelope, *, may_wait: bool = True) -> None:
+        """Leave a message. Unless may_wait, the policy `block` refuses as `reject` does.
 
         Raises:
             MailboxFullError: there is no room, and the policy does not make any.
@@ -100,31 +110,39 @@ class Mailbox:
                 self._control.append(envelope)
             else:
                 if len(self._work) >= self.size_max:
-                    loser = self._overflowed(envelope)
+                    loser = self._overflowed(envelope, may_wait=may_wait)
                 if loser is not envelope:
                     self._work.append(envelope)
                     self._accepted += 1
             taker = self._chosen_taker(is_control=is_control)
+            on_arrival = self._on_arrival
         if loser is not None and self.on_drop is not None:
             self.on_drop(loser)
         if taker is not None:
             taker.release()
-        elif self.on_arrival is not None:
-            self.on_arrival()
+        elif on_arrival is not None:
+            on_arrival()
 
-    def take(self, timeout_s: float | None = None, *, is_helper: bool = False) -> Any:
+    def take(
+        self,
+        timeout_s: float | None = None,
+        *,
+        is_helper: bool = False,
+        kicks: int | None = None,
+    ) -> Any:
         """The next message, control first; None where none came within timeout_s, or on kick.
 
-        One thread, the actor's own, takes control and work; its helpers take work alone.
+        One thread, the actor's own, takes control and work; its helpers take work alone. A
+        taker that must not miss a kick names the count of `kicks` it has seen.
         """
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
-        kicks = self._kicks
+        kicks = self.kicks if kicks is None else kicks
         while True:
             with self._lock:
+                if self._is_closed or self.kicks != kicks:
+                    return None
                 if self._work or (self._control and not is_helper):
                     return self._next(is_helper=is_helper)
-                if self._is_closed or self._kicks != kicks:
-                    return None
                 taker = allocate_lock()
                 taker.acquire()
                 self._takers.append(taker)
@@ -162,7 +180,7 @@ class Mailbox:
     def kick(self) -> None:
         """Make every `take` that waits now answer None."""
         with self._lock:
-            self._kicks += 1
+            self.kicks += 1
             takers, self._takers = self._takers, []
         for taker in takers:
             taker.release()
@@ -233,7 +251,7 @@ class Mailbox:
             self._senders.popleft().release()
         return envelope
 
-    def _overflowed(self, envelope: Any) -> Any:
+    def _overflowed(self, envelope: Any, *, may_wait: bool) -> Any:
         """Make room by the policy and answer who loses, None where room came by itself."""
         if self.overflow == "drop_oldest":
             self._dropped += 1
@@ -241,7 +259,7 @@ class Mailbox:
         if self.overflow == "drop_newest":
             self._dropped += 1
             return envelope
-        if self.overflow == "block" and self._wait_for_room():
+        if self.overflow == "block" and may_wait and self._wait_for_room():
             return None
         self._refused += 1
         raise MailboxFullError(self.name, size_max=self.size_max)

@@ -21,7 +21,7 @@ from motia_actors.errors import (
     NotRunError,
     StoreError,
 )
-from motia_actors.messages import Wake
+from motia_actors.messages import Delivery, Wake
 from motia_actors.store import Lease, Store, Write
 from motia_actors.threads import allocate_lock
 
@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 NET_S = 0.5
 """Every step is looked at this often, so that a lost wake-up costs latency and nothing more."""
-COMMIT_S_MAX = 60.0
 
 
 class Pump(Control):
@@ -67,9 +66,9 @@ class RouterActor(Actor):
         self._deliveries = deliveries
         self._woken: set[str] = set()
         self._woken_lock = allocate_lock()
-        self._is_draining = False
         self._net_s = 0.0
         self._due_s: dict[str, float] = {}
+        self._rest_until_s: dict[str, float] = {}
 
     # Called by other threads.
 
@@ -104,8 +103,8 @@ class RouterActor(Actor):
         if self._clock.monotonic_s() >= self._net_s:
             self._net_s = self._clock.monotonic_s() + NET_S
             self._deliveries.renew()
-            if not self._is_draining:
-                self._store.events.free_dead_owners()
+            if not self._deliveries.is_draining:
+                self._free_dead_owners()
             steps.update(self._table.ports)
         self._pump(steps)
 
@@ -124,7 +123,7 @@ class RouterActor(Actor):
 
     def _pump(self, steps: Iterable[str]) -> None:
         """Lease for every step with room, in one commit, and fill the mailboxes."""
-        if self._is_draining:
+        if self._deliveries.is_draining:
             return
         wanted = [
             (port, room)
@@ -142,23 +141,38 @@ class RouterActor(Actor):
             for port, room in wanted
         ]
         try:
-            answers = self._store.commit(leases).result(COMMIT_S_MAX)
+            # Without a limit: leases that are granted late are ours all the same.
+            answers = self._store.commit(leases).result()
         except StoreError as error:
             # Nothing was leased and nothing is lost; the net tries again.
             logger.warning("cannot lease: %s", error)
             return
         for (port, _room), deliveries in zip(wanted, answers, strict=True):
             for delivery in deliveries:  # type: ignore[attr-defined]  # a Lease answers a list
-                work = self._deliveries.take(port, delivery)
-                if work.answer.is_done:
-                    continue  # It ended before it began: spent, or its input is wrong.
-                try:
-                    port.cell.mailbox.put(work)
-                except ActorError as error:
-                    work.answer.set_error(error)
+                self._hand_over(port, delivery)
+
+    def _hand_over(self, port: Port, delivery: Delivery) -> None:
+        work = self._deliveries.take(port, delivery)
+        if work.answer.is_done:
+            return  # It ended before it began: spent, or its input is wrong.
+        try:
+            port.cell.mailbox.put(work, may_wait=False)
+        except ActorError as error:
+            # Its actor does not take what it should: no use to lease more at once.
+            self._rest_until_s[port.step.id] = self._clock.monotonic_s() + NET_S
+            work.answer.set_error(error)
+
+    def _free_dead_owners(self) -> None:
+        try:
+            self._store.events.free_dead_owners()
+        except (StoreError, OSError) as error:
+            # A full disk, say. What dead processes held is freed once it can be.
+            logger.warning("cannot free what dead processes held: %s", error)
 
     def _room(self, port: Port) -> int:
         if port.step.kind not in ("event", "cron") or port.cell.status != "running":
+            return 0
+        if self._rest_until_s.get(port.step.id, 0.0) > self._clock.monotonic_s():
             return 0
         return port.lease_max - self._deliveries.count_of(port.step.id)
 
@@ -176,7 +190,6 @@ class RouterActor(Actor):
         return True
 
     def _drain(self) -> None:
-        self._is_draining = True
         for port in self._table.ports.values():
             if port.step.kind in ("event", "cron"):
                 for work in port.cell.mailbox.take_all_work():

@@ -54,10 +54,10 @@ class StepActor(Actor):
 
     def abandon(self, work: Work) -> None:
         """Give the actor up because of work that does not end; any thread may call it."""
+        self._setup.running.remove(work)
         if self._is_abandoned:
             return
         self._is_abandoned = True
-        self._setup.running.remove(work)
         self._setup.trust.lose()
         self.actor_stopped.set()
         self._cell.mailbox.kick()

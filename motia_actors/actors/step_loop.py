@@ -10,17 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import sys
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from typing import Any, TypeVarTuple, Unpack
 
 from motia_actors.actors.actor import Cell, ChildFailed
 from motia_actors.actors.mailbox import Control
 from motia_actors.actors.step import StepActor, StepSetup
 from motia_actors.actors.work import Work, timed_out
-from motia_actors.errors import ActorCrashedError
+from motia_actors.errors import ActorCrashedError, ActorStoppedError
+from motia_actors.messages import Failed
 from motia_actors.threads import allocate_lock, native_selector
 
 logger = logging.getLogger(__name__)
+
+_LEFT = Failed(kind="CancelledError", message="the handler cancelled itself")
 
 Ts = TypeVarTuple("Ts")
 
@@ -39,7 +44,9 @@ class RunLoop(Control):
 class StepLoop(asyncio.SelectorEventLoop):
     """An event loop that knows when nothing is left to do in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_call: Callable[[], None]) -> None:
+        """Make it; on_call is called after a call from another thread while it does not run."""
+        self._on_call = on_call
         self._watched = native_selector()
         self._first_of_task: list[tuple[Callable[..., object], contextvars.Context]] | None = None
         """Where the next task's first step is put, in place of the loop's queue."""
@@ -63,6 +70,18 @@ class StepLoop(asyncio.SelectorEventLoop):
             return asyncio.Handle(callback, args, self, context)
         return super().call_soon(callback, *args, context=context)
 
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """Schedule from another thread, and have the loop run if it rests."""
+        handle = super().call_soon_threadsafe(callback, *args, context=context)
+        if not self.is_running():
+            self._on_call()
+        return handle
+
     def call_at(
         self,
         when: float,
@@ -83,6 +102,8 @@ class StepLoop(asyncio.SelectorEventLoop):
     def _is_busy(self) -> bool:
         return (
             bool(self.calls)
+            # Of asyncio's own: nothing public tells of callbacks that wait.
+            or bool(self._ready)  # type: ignore[attr-defined]
             or len(self._watched.get_map()) > 1
             or any(not task.done() for task in self._tasks)
         )
@@ -101,11 +122,17 @@ class StepLoop(asyncio.SelectorEventLoop):
         first = self._first_of_task = []
         self.calls[work] = asyncio.Task(run, loop=self)
         [(step, context)] = first
+        former = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(
+            firstiter=self._asyncgen_firstiter_hook,  # type: ignore[attr-defined]  # as asyncio's
+            finalizer=self._asyncgen_finalizer_hook,  # type: ignore[attr-defined]  # own loop does
+        )
         asyncio._set_running_loop(self)  # noqa: SLF001 (exported for those who run loops)
         try:
             context.run(step)
         finally:
             asyncio._set_running_loop(None)  # noqa: SLF001 (likewise)
+            sys.set_asyncgen_hooks(*former)
 
     def stop_when_quiet(self) -> None:
         """Stop if it is quiet; if only timers are left, look again after the last."""
@@ -149,10 +176,12 @@ class LoopStepActor(StepActor):
         self._loop_lock = allocate_lock()
         """Held by whichever thread runs the loop."""
         self._is_inline = False
+        self._arrival = self._arrived  # One object: a bound method is a new one every time.
+        self._cancelled: set[Work] = set()
 
     def on_start(self) -> None:
         """Make the loop; the thread that made it runs it."""
-        self._loop = StepLoop()
+        self._loop = StepLoop(self._has_call)
 
     def on_stop(self) -> None:
         """Close the loop; every call has been answered."""
@@ -162,25 +191,31 @@ class LoopStepActor(StepActor):
         """Give the actor up; every other call on its loop is stuck with it."""
         super().abandon(work)
         for other in list(self._loop.calls):
+            self._setup.running.remove(other)
             other.answer.set_error(ActorCrashedError(f"step {self._cell.name!r} is stuck"))
 
     def _turns(self) -> None:
         mailbox = self._cell.mailbox
-        while not (self.actor_stopped.is_set() or mailbox.is_closed):
-            envelope = mailbox.take()
+        while not self._is_over(kicks := mailbox.kicks):
+            envelope = mailbox.take(kicks=kicks)
             if envelope is None:
                 continue
             if not self._own_loop():
                 self._put_back(envelope)
                 continue
-            mailbox.on_arrival = self._arrived
+            mailbox.hear(self._arrival)
             self._accept(envelope)
             self._fill()
             # An arrival in the very turn in which the loop stops has made a task again.
-            while not (self._loop.is_quiet or self._is_over):
+            while not (self._loop.is_quiet or self._is_done):
                 self._run_loop()
-            mailbox.on_arrival = None
+            mailbox.unhear(self._arrival)
             self._loop_lock.release()
+
+    def give_up(self) -> None:
+        """End after the calls that run now; what they leave in the background is cancelled."""
+        super().give_up()
+        self._wake(self._fill)
 
     def _run_loop(self) -> None:
         try:
@@ -220,7 +255,7 @@ class LoopStepActor(StepActor):
         return True
 
     @property
-    def _is_over(self) -> bool:
+    def _is_done(self) -> bool:
         """It was told to stop, and every call is answered."""
         return self.actor_stopped.is_set() and not self._loop.calls
 
@@ -242,7 +277,7 @@ class LoopStepActor(StepActor):
             if envelope is None:
                 return
             self._accept(envelope)
-        if self._is_over and self._loop.is_running():
+        if self._is_done and self._loop.is_running():
             self._loop.stop()
 
     def _arrived(self) -> None:
@@ -253,6 +288,11 @@ class LoopStepActor(StepActor):
             return
         self._is_woken = True
         self._wake(self._fill)
+
+    def _has_call(self) -> None:
+        """Called by whoever left something in a loop that does not run."""
+        with suppress(ActorStoppedError):
+            self._cell.tell(RunLoop())
 
     def _wake(self, callback: Callable[[], object]) -> None:
         if not self._loop.is_closed():
@@ -267,7 +307,8 @@ class LoopStepActor(StepActor):
                     work.call, self._setup.effects_for(work.call)
                 )
             except asyncio.CancelledError:
-                outcome = timed_out(work.limit_s or 0.0)
+                outcome = timed_out(work.limit_s or 0.0) if work in self._cancelled else _LEFT
+            self._cancelled.discard(work)
             self._end(work, outcome)
         del self._loop.calls[work]
         self._fill()
@@ -277,6 +318,7 @@ class LoopStepActor(StepActor):
     def _stop_run(self, task: asyncio.Task[None], work: Work) -> None:
         """Cancel, and give up the actor where that does not help; the watchdog calls it."""
         work.stop = lambda: self._abandon_late(work)
+        self._cancelled.add(work)
         self._wake(task.cancel)
 
     def _abandon_late(self, work: Work) -> None:
@@ -291,7 +333,8 @@ class LoopStepActor(StepActor):
 
         An abandoned loop is closed by the thread that was stuck in it, if it ever comes back.
         """
-        if not self._loop_lock.acquire(blocking=False) or self._loop.is_closed():
+        patience_s = 0.0 if self._is_abandoned else CANCEL_S
+        if not self._loop_lock.acquire(timeout=patience_s) or self._loop.is_closed():
             return
         left = asyncio.all_tasks(self._loop)
         for task in left:

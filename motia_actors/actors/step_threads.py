@@ -7,6 +7,7 @@ hands once, from the asker's thread to the one that runs it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from motia_actors.actors.inline import Permits
 from motia_actors.actors.step import StepActor, StepSetup
 from motia_actors.actors.work import Work
 from motia_actors.threads import NativeThread, allocate_lock
+
+logger = logging.getLogger(__name__)
 
 LOOK_S = 0.1
 """How often a thread that waits for a run to become free looks whether the actor still lives."""
@@ -30,15 +33,17 @@ class ThreadStepActor(StepActor):
         self._helpers: set[NativeThread] = set()
         self._helpers_lock = allocate_lock()
         self._permits = Permits(setup.concurrency)
+        self._arrival = self._call_helper  # One object: a bound method is a new one every time.
 
     def on_start(self) -> None:
         """From now on an arrival that nobody waits for may call a helper."""
-        self._cell.mailbox.on_arrival = self._call_helper
+        self._cell.mailbox.hear(self._arrival)
 
     def on_stop(self) -> None:
         """Wait for the helpers to finish what they run."""
-        self._cell.mailbox.on_arrival = None
-        self._cell.mailbox.kick()
+        self._cell.mailbox.unhear(self._arrival)
+        if not self._is_abandoned:
+            self._cell.mailbox.kick()
         for helper in list(self._helpers):
             helper.join(self._cell.spec.shutdown_s)
 
@@ -84,13 +89,18 @@ class ThreadStepActor(StepActor):
                 return
             helper = NativeThread(lambda: self._help(helper), name=f"motia-{self._cell.name}+")
             self._helpers.add(helper)
-        helper.start()
+        try:
+            helper.start()
+        except RuntimeError as error:
+            # The system gives no more threads; those there are go on with what waits.
+            self._helpers.discard(helper)
+            logger.warning("step %s gets no helper: %s", self._cell.name, error)
 
     def _help(self, helper: NativeThread) -> None:
         mailbox = self._cell.mailbox
         try:
-            while not self.actor_stopped.is_set():
-                work = mailbox.take(IDLE_S, is_helper=True)
+            while not self._is_over(kicks := mailbox.kicks):
+                work = mailbox.take(IDLE_S, is_helper=True, kicks=kicks)
                 if work is None:
                     return
                 self._run(work)

@@ -119,7 +119,10 @@ class Supervisor(Actor):
                 self._start(cell)
 
     def on_receive(self, message: Any) -> object:
-        """Carry out an order, or deal with a child's end."""
+        """Carry out an order, or deal with a child's end.
+
+        An order for a child that is not there is answered with an error, and crashes nobody.
+        """
         match message:
             case ChildFailed():
                 self._ended(message)
@@ -127,6 +130,8 @@ class Supervisor(Actor):
                 return self._add(message.spec)
             case RemoveChild():
                 self._remove(message.name)
+            case RestartChild() | SuspendChild() if message.name not in self.cells:
+                return MotiaError(f"there is no {message.name!r} here")
             case RestartChild():
                 self._restart(message.name)
             case SuspendChild():
@@ -140,17 +145,20 @@ class Supervisor(Actor):
     def _start(self, cell: Cell) -> None:
         cell.generation += 1
         cell.status = "starting"
-        generation = cell.generation
         try:
             actor = cell.spec.make(cell)
-            cell.actor = actor
             actor.launch()
-            actor.started.result(START_S_MAX)
         except Exception as error:  # noqa: BLE001 (a child that cannot be made is a failed child)
-            was_launched = cell.actor is not None and cell.actor.generation == generation
-            if not was_launched or isinstance(error, TimeLimitError):
-                self._child_failed(cell, error)
-            # Else the actor reports its own failure.
+            self._child_failed(cell, error)
+            return
+        cell.actor = actor
+        try:
+            actor.started.result(START_S_MAX)
+        except TimeLimitError as error:
+            actor.give_up()
+            self._child_failed(cell, error)
+            return
+        except BaseException:  # noqa: BLE001 (it reports its failure itself)
             return
         cell.status = "running"
         self._on_change(cell)
@@ -160,9 +168,10 @@ class Supervisor(Actor):
         cell.generation += 1  # Whatever the old one still reports is of the past.
         if actor is None or actor.actor_stopped.is_set():
             return
-        cell.tell(Stop())
+        cell.tell(Stop(actor.generation))
         if not actor.join(cell.spec.shutdown_s):
             logger.warning("%s did not stop within %g s", cell.name, cell.spec.shutdown_s)
+            actor.give_up()
         cell.actor = None
 
     # What happened to one child.

@@ -26,6 +26,7 @@ from motia_actors.actors.tree import STOP_S_MAX, Tree
 from motia_actors.actors.work import Work
 from motia_actors.clock import Clock
 from motia_actors.errors import (
+    MotiaError,
     StepSuspendedError,
     StoppingError,
     TimeLimitError,
@@ -198,9 +199,9 @@ class System:
         self._tree.wake_steps(plans)
 
     def begin_stop(self) -> None:
-        """Take no new work from outside and lease no more. Safe in a signal handler's thread."""
-        if not self._is_stopping:
-            self._is_stopping = True
+        """Lease no more; asks are still answered, since the server still takes requests."""
+        if not self._tree.deliveries.is_draining:
+            self._tree.deliveries.is_draining = True
             self._tree.cells["router"].tell(Drain())
 
     def stop(self, *, drain_s: float) -> bool:
@@ -209,6 +210,7 @@ class System:
         Answers whether everything finished; what did not is run again by another process.
         """
         self.begin_stop()
+        self._is_stopping = True
         until_s = time.monotonic() + drain_s
         is_quiet = self._is_quiet()
         while not is_quiet and time.monotonic() < until_s:
@@ -236,7 +238,10 @@ class System:
 
     def fire(self, step_id: str) -> str:
         """Queue a run of a cron step now; answers `fired`, `busy` or `taken`."""
-        return str(self._tree.cells["clock"].ask(Fire(step_id)).result(START_S_MAX))
+        answer = self._tree.cells["clock"].ask(Fire(step_id)).result(START_S_MAX)
+        if isinstance(answer, MotiaError):
+            raise answer
+        return str(answer)
 
     @property
     def has_lost_threads(self) -> bool:
@@ -250,7 +255,7 @@ class System:
             for name, cell in self._tree.cells.items()
             if cell.status != "running"
         ]
-        return [*problems, "stopping"] if self._is_stopping else problems
+        return [*problems, "stopping"] if self._tree.deliveries.is_draining else problems
 
     def statistics(self) -> dict[str, Any]:
         """The tree with the figures of each actor, ready for JSON.
@@ -277,7 +282,9 @@ class System:
     # Helpers.
 
     def _order(self, order: object) -> None:
-        self._tree.cells["steps"].ask(order).result(START_S_MAX)
+        answer = self._tree.cells["steps"].ask(order).result(START_S_MAX)
+        if isinstance(answer, MotiaError):
+            raise answer
 
     def _woken(self, wake: Any) -> None:
         router = self._tree.router

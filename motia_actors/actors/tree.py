@@ -11,6 +11,7 @@ system ─┬─ writer       group commits of the store
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec
 from motia_actors.actors.clock import ClockActor
@@ -26,7 +27,7 @@ from motia_actors.actors.supervisor import Supervisor
 from motia_actors.actors.work import Running
 from motia_actors.actors.writer import WriterActor
 from motia_actors.clock import Clock
-from motia_actors.errors import MailboxFullError
+from motia_actors.errors import ActorStoppedError, MailboxFullError
 from motia_actors.messages import Event
 from motia_actors.steps.config import Step
 from motia_actors.steps.schedule import Schedule
@@ -167,10 +168,10 @@ class Tree:
         return kind(cell, self._step_report, setup)
 
     def _report(self, ended: ChildFailed) -> None:
-        self.root.tell(ended)
+        _tell_if_there(self.root, ended)
 
     def _step_report(self, ended: ChildFailed) -> None:
-        self.cells["steps"].tell(ended)
+        _tell_if_there(self.cells["steps"], ended)
 
     def _root_ended(self, ended: ChildFailed) -> None:
         if ended.error is not None:
@@ -178,3 +179,9 @@ class Tree:
 
     def _step_changed(self, cell: Cell) -> None:
         self.wake_steps((cell.name,))
+
+
+def _tell_if_there(supervisor: Cell, ended: ChildFailed) -> None:
+    # An actor that was stuck may end long after its supervisor did.
+    with suppress(ActorStoppedError):
+        supervisor.tell(ended)

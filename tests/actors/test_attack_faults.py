@@ -37,7 +37,6 @@ class _Idle(Actor):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="_start takes a launch that raised for one that reports")
 def test_a_child_that_gets_no_thread_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     up: Promise[None] = Promise()
     refusals = [RuntimeError("can't start new thread")]
@@ -70,7 +69,6 @@ def test_a_child_that_gets_no_thread_is_started_again(monkeypatch: pytest.Monkey
         supervisor.join(WAIT_S)
 
 
-@pytest.mark.xfail(strict=True, reason="the put raises though the call is queued, and will run")
 def test_an_ask_waits_for_the_first_thread_where_it_gets_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -101,7 +99,6 @@ def test_an_ask_waits_for_the_first_thread_where_it_gets_none(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="the router dies of it, and what it had leased is held")
 def test_a_check_that_raises_fails_its_delivery_alone() -> None:
     ran: Promise[Any] = Promise()
 
@@ -120,7 +117,6 @@ def test_a_check_that_raises_fails_its_delivery_alone() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="on_tick lets the error of free_dead_owners out")
 def test_the_router_outlives_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = Signal()
 
@@ -137,7 +133,6 @@ def test_the_router_outlives_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="that it drains is known to the dead router alone")
 def test_a_router_that_restarts_while_it_drains_leases_nothing() -> None:
     ran: Promise[Any] = Promise()
     step = plan(ran.set, kind="event", subscribes=("t",))
@@ -152,7 +147,6 @@ def test_a_router_that_restarts_while_it_drains_leases_nothing() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="the clock and the steps' supervisor die of a KeyError")
 def test_an_order_for_an_unknown_step_fails_alone() -> None:
     with running() as rig:
         for order in (rig.system.restart, rig.system.suspend, rig.system.fire):
@@ -163,7 +157,6 @@ def test_an_order_for_an_unknown_step_fails_alone() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="leases past the mailbox's room are refused and come again")
 def test_a_small_mailbox_of_a_stuck_step_does_not_spin() -> None:
     began, free = Signal(), Signal()
 
@@ -213,7 +206,6 @@ def test_a_record_that_the_store_refuses_is_no_crash_of_the_journalist() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="is_quiet does not look at callbacks that are ready")
 def test_callbacks_that_a_handler_left_run_soon() -> None:
     ran: Promise[None] = Promise()
 
@@ -229,7 +221,6 @@ def test_callbacks_that_a_handler_left_run_soon() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="a loop at rest is not woken by call_soon_threadsafe")
 def test_an_executor_job_that_a_handler_left_is_heard_of() -> None:
     ran: Promise[None] = Promise()
     free = Signal()
@@ -246,7 +237,6 @@ def test_an_executor_job_that_a_handler_left_is_heard_of() -> None:
         ran.result(SHORT_S)
 
 
-@pytest.mark.xfail(strict=True, reason="every CancelledError counts as the watchdog's")
 def test_a_handler_that_cancels_itself_did_not_time_out() -> None:
     async def handler(_call: Call) -> None:
         task = asyncio.current_task()
@@ -264,7 +254,6 @@ def test_a_handler_that_cancels_itself_did_not_time_out() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.xfail(strict=True, reason="begin_here sets no hooks for asynchronous generators")
 def test_a_generator_left_half_way_in_an_inline_call_is_closed() -> None:
     async def handler(call: Call) -> None:
         async def numbers() -> AsyncIterator[int]:

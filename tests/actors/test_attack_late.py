@@ -49,7 +49,6 @@ def abandoned(rig: Rig, step: StepPlan) -> StepActor:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.xfail(strict=True, reason="a busy thread's Stop is taken by its successor instead")
 def test_a_replaced_step_ends_where_it_was_busy_for_long() -> None:
     began, free = Signal(), Signal()
 
@@ -72,9 +71,6 @@ def test_a_replaced_step_ends_where_it_was_busy_for_long() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="on_stop of the late actor clears its successor's on_arrival"
-)
 def test_a_late_thread_leaves_its_successor_its_helpers() -> None:
     began, free, met = Signal(), Signal(), Signal()
 
@@ -102,7 +98,6 @@ def test_a_late_thread_leaves_its_successor_its_helpers() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="the late loop's end clears its successor's on_arrival")
 def test_a_late_loop_leaves_its_successor_its_wakes() -> None:
     began, free, met = Signal(), Signal(), Signal()
 
@@ -133,7 +128,6 @@ def test_a_late_loop_leaves_its_successor_its_wakes() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="its report finds the supervisor's mailbox closed")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_actor_that_ends_after_its_supervisor_ends_in_peace(
     monkeypatch: pytest.MonkeyPatch,
@@ -159,7 +153,6 @@ def test_an_actor_that_ends_after_its_supervisor_ends_in_peace(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="abandon returns before it takes the second call out")
 def test_two_calls_stuck_in_one_actor_do_not_count_as_running_for_ever() -> None:
     began, free, seen = Signal(), Signal(), Signal()
 

@@ -161,11 +161,32 @@ def test_control_wakes_the_actor_and_not_its_helper() -> None:
 
 def test_an_arrival_that_nobody_waits_for_is_told() -> None:
     mailbox, arrivals = Mailbox("m"), Signal()
-    mailbox.on_arrival = arrivals.set
+    mailbox.hear(arrivals.set)
 
     fill(mailbox, 1)
 
     assert arrivals.wait(0)
+
+
+def test_who_hears_no_more_takes_nobody_else_along() -> None:
+    mailbox, first, second = Mailbox("m"), Signal(), Signal()
+    hears_first, hears_second = first.set, second.set
+    mailbox.hear(hears_first)
+    mailbox.hear(hears_second)
+
+    mailbox.unhear(hears_first)
+    fill(mailbox, 1)
+
+    assert (first.wait(0), second.wait(0)) == (False, True)
+
+
+def test_a_taker_does_not_miss_a_kick_that_came_before_it() -> None:
+    mailbox = Mailbox("m")
+    kicks = mailbox.kicks
+
+    mailbox.kick()
+
+    assert mailbox.take(30.0, kicks=kicks) is None
 
 
 def test_a_closed_mailbox_refuses_and_hands_out_what_was_left() -> None:

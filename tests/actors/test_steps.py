@@ -247,7 +247,7 @@ def test_a_timer_that_a_handler_leaves_behind_rings() -> None:
         assert rang.wait(WAIT_S)
 
 
-def test_a_stopping_system_takes_no_asks_but_finishes_what_runs() -> None:
+def test_a_draining_system_answers_asks_and_a_stopped_one_does_not() -> None:
     release, entered = threading.Event(), threading.Event()
 
     def work(call: Call) -> object:
@@ -263,9 +263,10 @@ def test_a_stopping_system_takes_no_asks_but_finishes_what_runs() -> None:
     assert entered.wait(WAIT_S)
 
     rig.system.begin_stop()
-    with pytest.raises(StoppingError):
-        rig.ask(step)
     release.set()
+    still = rig.ask(step)
 
     assert rig.system.stop(drain_s=WAIT_S)
-    assert running_ask.result(WAIT_S) == Returned(value=True)
+    assert still == running_ask.result(WAIT_S) == Returned(value=True)
+    with pytest.raises(StoppingError):
+        rig.ask(step)
