@@ -199,7 +199,10 @@ def test_piped_output_is_whole_and_plain(invoke: Invoke, tmp_path: Path) -> None
 def shown(project: Path, *, width: int) -> str:
     """The report as a terminal of that width has it."""
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, width=width, highlight=False)
+    environ = {"TERM": "xterm-256color"}  # Not ours: the tests may run at no terminal at all.
+    console = Console(
+        file=stream, force_terminal=True, width=width, highlight=False, _environ=environ
+    )
     settings = Settings(project=project)
     commands._show(console, read_project(settings), settings)
     return stream.getvalue()
