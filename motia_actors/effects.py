@@ -30,6 +30,7 @@ from motia_actors.store import (
 )
 from motia_actors.telemetry.logs import LEVELS, Level, LogRecord, LogSink
 from motia_actors.telemetry.traces import new_event_id
+from motia_actors.unit_of_work import StoreView, UnitOfWork
 
 T = TypeVar("T")
 
@@ -61,12 +62,15 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
 class CallEffects(Effects):
     """The effects of one call of step. Any thread may call it."""
 
-    __slots__ = ("_pending", "_step", "_store", "_world", "call")
+    __slots__ = ("_pending", "_step", "_store", "_unit", "_world", "call")
 
     def __init__(self, world: World, step: Step, call: Call) -> None:
         self.call = call
         self._world = world
-        self._store = world.store
+        self._unit: UnitOfWork | None = None
+        self._store: StoreView = world.store
+        if call.delivery is not None and step.infrastructure.queue.is_transactional:
+            self._store = self._unit = UnitOfWork(world.store)
         self._step = step
         self._pending: list[Promise[list[object]]] | None = None
 
@@ -230,6 +234,10 @@ class CallEffects(Effects):
             fields=fields,
         )
         world.log.write(record)
+
+    def uncommitted(self) -> Sequence[Write[object]]:
+        """What is to be committed with the end of the call: of a transactional step, all of it."""
+        return () if self._unit is None else self._unit.writes()
 
     def settle(self) -> Promise[None]:
         """Kept once every effect started so far is; fails with the first that failed."""

@@ -169,6 +169,14 @@ class StoreCorruptError(StoreError):
     """The data file is not one of ours, or damaged. It was left as it is."""
 
 
+class ConflictError(StoreError):
+    """What a commit had read was changed since by somebody else. The reader reads again."""
+
+    def __init__(self, group: str, key: str) -> None:
+        super().__init__(f"state {group!r}, {key!r} was changed by somebody else meanwhile")
+        self.group, self.key = group, key
+
+
 class LeaseLostError(StoreError):
     """The delivery was given to somebody else, or finished, since it was leased."""
 

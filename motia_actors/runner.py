@@ -7,7 +7,7 @@ router, and a child process can be given the same effects over a wire.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ import msgspec
 
 from motia_actors.messages import Call, Outcome
 from motia_actors.promise import Promise
+from motia_actors.store import Write
 
 
 class Effects(Protocol):
@@ -79,6 +80,10 @@ class Effects(Protocol):
 
     def log(self, level: str, message: object, fields: object = None) -> None:
         """Log a line: level is debug, info, warn or error."""
+        ...
+
+    def uncommitted(self) -> Sequence[Write[object]]:
+        """Writes that are to be committed with the end of the call; none for most calls."""
         ...
 
     def settle(self) -> Promise[None]:

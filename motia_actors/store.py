@@ -57,6 +57,17 @@ class StateClear(Write[int], frozen=True):
     group: str
 
 
+class StateExpect(Write[None], frozen=True):
+    """Fail the commit with ConflictError unless (group, key) holds value; None: nothing.
+
+    Stands before the writes of its commit: it looks at what was there before them.
+    """
+
+    group: str
+    key: str
+    value: bytes | None
+
+
 # Streams: items by stream, group and id, with a log of changes.
 
 
@@ -315,8 +326,8 @@ class Store(Protocol):
         """Keep all writes or none; the promise answers each write's answer, in order.
 
         Never blocks on the disk. The promise is kept once everything is durable, and fails with
-        PayloadTooLargeError, LeaseLostError, StoreFullError or StoreClosedError, in which case
-        nothing of this commit was kept and other commits are not touched.
+        PayloadTooLargeError, LeaseLostError, ConflictError, StoreFullError or StoreClosedError,
+        in which case nothing of this commit was kept and other commits are not touched.
         """
         ...
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from motia_actors.actors.ports import Port
@@ -19,6 +19,7 @@ from motia_actors.clock import Clock
 from motia_actors.errors import (
     ActorError,
     ActorStoppedError,
+    ConflictError,
     LeaseLostError,
     MailboxFullError,
     NotRunError,
@@ -118,13 +119,35 @@ class Deliveries:
     def _end(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
         step_id = hold.port.step.id
         verdict = self._verdict(hold.port, hold.delivery, answer)
-        self._store.commit([verdict]).on_done(_log_lost)
+        writes: Sequence[Write[object]] = ()
+        if isinstance(verdict, Ack) and work.effects is not None:
+            writes = work.effects.uncommitted()
+        ended = self._store.commit([*writes, verdict])
+        if writes:
+            ended.on_done(lambda ended: self._after_all(hold, ended))
+        else:
+            ended.on_done(_log_lost)
         # Last, so that whoever waits for the count to reach zero finds the end on its way.
         self._holds[step_id].pop(work, None)
         # Half of the places free again is soon enough: each look is a commit.
         was_run = not isinstance(verdict, Release)
         if was_run and 2 * self.count_of(step_id) <= hold.port.lease_max:
             self._wake((step_id,))
+
+    def _after_all(self, hold: Hold, ended: Promise[list[object]]) -> None:
+        """A transactional handler came back; if its commit failed, nothing of it was kept."""
+        error = ended.error
+        if isinstance(error, ConflictError):
+            # Nobody's fault: it runs again, on what is there now.
+            logger.debug("step %s runs again: %s", hold.port.step.name, error)
+            again: Write[object] = Release(delivery=hold.delivery)
+        elif error is None or isinstance(error, LeaseLostError):
+            _log_lost(ended)
+            return
+        else:
+            failed = Failed(kind=type(error).__name__, message=str(error))
+            again = self._after_failure(hold.port, hold.delivery, failed)
+        self._store.commit([again]).on_done(_log_lost)
 
     def _verdict(self, port: Port, delivery: Delivery, answer: Promise[Outcome]) -> Write[object]:
         match answer.error or answer.result():

@@ -302,10 +302,9 @@ class LoopStepActor(StepActor):
         task = asyncio.current_task()
         assert task is not None
         if self._begin(work, lambda: self._stop_run(task, work)):
+            effects = work.effects = self._setup.effects_for(work.call)
             try:
-                outcome = await self._setup.handler.run_async(
-                    work.call, self._setup.effects_for(work.call)
-                )
+                outcome = await self._setup.handler.run_async(work.call, effects)
             except asyncio.CancelledError:
                 outcome = timed_out(work.limit_s or 0.0) if work in self._cancelled else _LEFT
             self._cancelled.discard(work)

@@ -78,7 +78,8 @@ class ThreadStepActor(StepActor):
     def _run_now(self, work: Work) -> None:
         if not self._begin(work, lambda: self.abandon(work)):
             return
-        outcome = self._setup.handler.run(work.call, self._setup.effects_for(work.call))
+        effects = work.effects = self._setup.effects_for(work.call)
+        outcome = self._setup.handler.run(work.call, effects)
         self._end(work, outcome)
 
     def _call_helper(self) -> None:

@@ -9,6 +9,7 @@ from motia_actors.actors.meter import Meter
 from motia_actors.errors import ActorStoppedError, DesertedError
 from motia_actors.messages import Call, Failed, Outcome
 from motia_actors.promise import Promise
+from motia_actors.runner import Effects
 
 
 class Work:
@@ -18,7 +19,7 @@ class Work:
     later is discarded.
     """
 
-    __slots__ = ("_desert", "answer", "call", "limit_s", "meter", "started_s", "stop")
+    __slots__ = ("_desert", "answer", "call", "effects", "limit_s", "meter", "started_s", "stop")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Work:
         # Who takes it out of the list, which is a single step, has the say: the asker that came
         # back, or whoever found that it is late.
         self._desert = None if desert is None else [desert]
+        self.effects: Effects | None = None
         self.meter: Meter | None = None
         self.answer: Promise[Outcome] = Promise()
         self.started_s: float | None = None

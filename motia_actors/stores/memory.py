@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from motia_actors.clock import Clock
-from motia_actors.errors import MotiaError, StoreClosedError
+from motia_actors.errors import ConflictError, MotiaError, StoreClosedError
 from motia_actors.messages import Change, DeadLetter, Wake
 from motia_actors.promise import Promise
 from motia_actors.store import (
@@ -25,6 +25,7 @@ from motia_actors.store import (
     State,
     StateClear,
     StateDelete,
+    StateExpect,
     StateItem,
     StateSet,
     Store,
@@ -105,6 +106,11 @@ class MemoryStore(Store):
     def _apply(self, writes: Sequence[Write[object]]) -> tuple[list[object], Wake]:
         # Only the queue can refuse a write here, so it goes first and undoes its own; what
         # the others answer does not depend on it.
+        for write in writes:
+            if isinstance(write, StateExpect):
+                place = write.group, write.key
+                if self._world.state.get(place) != write.value:
+                    raise ConflictError(*place)
         steps: set[str] = set()
         streams: set[str] = set()
         queued = self._world.queue.apply(writes, steps)
@@ -127,6 +133,8 @@ class MemoryStore(Store):
                 for place in keys:
                     del self._world.state[place]
                 return len(keys)
+            case StateExpect():
+                return None  # Looked at before anything was written.
             case StreamSet() | StreamDelete() | StreamSend():
                 return self._world.streams.apply(write, streams)
             case JournalAppend(kind=kind, record=record):

@@ -7,8 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from motia_actors.clock import ManualClock
-from motia_actors.errors import PayloadTooLargeError
-from motia_actors.store import StateClear, StateDelete, StateItem, StateSet, Store
+from motia_actors.errors import ConflictError, PayloadTooLargeError
+from motia_actors.store import (
+    StateClear,
+    StateDelete,
+    StateExpect,
+    StateItem,
+    StateSet,
+    Store,
+)
 from tests.conformance.conftest import VALUE_BYTES_MAX, StoreMaker
 
 TEXT = st.one_of(
@@ -106,3 +113,38 @@ def test_state_is_a_dict_whatever_the_keys(
             assert store.state.group(group) == [i for i in expected if i.group == group]
         for (g, k), value in values.items():
             assert store.state.get(g, k) == value
+
+
+def test_a_commit_that_expects_what_is_there_is_kept(store: Store) -> None:
+    keep(store, "g", "k", b"1")
+
+    store.commit(
+        [
+            StateExpect(group="g", key="k", value=b"1"),
+            StateExpect(group="g", key="none", value=None),
+            StateSet(group="g", key="k", value=b"2"),
+        ]
+    ).result(10.0)
+
+    assert store.state.get("g", "k") == b"2"
+
+
+@pytest.mark.parametrize("expected", [None, b"", b"2"])
+def test_a_commit_that_expects_something_else_keeps_nothing(
+    store: Store, expected: bytes | None
+) -> None:
+    keep(store, "g", "k", b"1")
+
+    refused = store.commit(
+        [
+            StateExpect(group="g", key="k", value=expected),
+            StateSet(group="g", key="k", value=b"3"),
+            StateSet(group="g", key="other", value=b"3"),
+        ]
+    )
+    other = store.commit([StateSet(group="g", key="mine", value=b"4")])
+
+    with pytest.raises(ConflictError, match="'k'"):
+        refused.result(10.0)
+    other.result(10.0)
+    assert [item.key for item in store.state.group("g")] == ["k", "mine"]

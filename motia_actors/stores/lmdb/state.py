@@ -5,14 +5,15 @@ state: name16(group) name16(key) -> key text, value.  state_groups: name16(group
 
 from __future__ import annotations
 
-from motia_actors.store import State, StateClear, StateDelete, StateItem, StateSet
+from motia_actors.errors import ConflictError
+from motia_actors.store import State, StateClear, StateDelete, StateExpect, StateItem, StateSet
 from motia_actors.stores.lmdb import keys
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work, first_with
 
 
-def prepare(write: StateSet | StateDelete | StateClear) -> Operation:
+def prepare(write: StateSet | StateDelete | StateClear | StateExpect) -> Operation:
     """Make a write of the state ready."""
     match write:
         case StateSet():
@@ -21,6 +22,8 @@ def prepare(write: StateSet | StateDelete | StateClear) -> Operation:
             return _deleting(write)
         case StateClear():
             return _clearing(write)
+        case StateExpect():
+            return _expecting(write)
 
 
 def _setting(write: StateSet) -> Operation:
@@ -63,6 +66,17 @@ def _clearing(write: StateClear) -> Operation:
             is_there = cursor.delete()
         work.txn.delete(group16, db=work.tables.state_groups)
         return count
+
+    return apply
+
+
+def _expecting(write: StateExpect) -> Operation:
+    key = keys.name16(write.group) + keys.name16(write.key)
+
+    def apply(work: Work) -> None:
+        record = work.txn.get(key, db=work.tables.state)
+        if (None if record is None else keys.value_of(record)) != write.value:
+            raise ConflictError(write.group, write.key)
 
     return apply
 

@@ -33,6 +33,7 @@ from motia_actors.store import (
     State,
     StateClear,
     StateDelete,
+    StateExpect,
     StateSet,
     Store,
     StreamDelete,
@@ -181,7 +182,7 @@ class LmdbStore(Store):
 
     def _prepare(self, write: Write[object]) -> Operation:
         match write:
-            case StateSet() | StateDelete() | StateClear():
+            case StateSet() | StateDelete() | StateClear() | StateExpect():
                 return state.prepare(write)
             case StreamSet() | StreamDelete() | StreamSend():
                 return streams.prepare(write, changes_count_max=self._changes_count_max)

@@ -13,6 +13,7 @@ import msgspec
 
 from motia_actors.clock import Clock
 from motia_actors.errors import (
+    ConflictError,
     LeaseLostError,
     StoreClosedError,
     StoreError,
@@ -156,7 +157,7 @@ class Writer:
         try:
             try:
                 self._commit_as_one(batches)
-            except (LeaseLostError, StoreFullError) as error:
+            except (LeaseLostError, ConflictError, StoreFullError) as error:
                 # Rare, so nothing is paid for it beforehand, and each alone is plainly right.
                 if len(batches) == 1:
                     batches[0].promise.set_error(error)
