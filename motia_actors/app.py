@@ -33,9 +33,12 @@ from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import allocate_lock, native_calls
 from motia_actors.watch import Watcher
+from motia_actors.web.answers import Endpoint
 from motia_actors.web.api import ApiRoute, Front, WebSettings
 from motia_actors.web.control import control_routes
+from motia_actors.web.guard import Guard
 from motia_actors.web.limits import Limits
+from motia_actors.web.routes import Route
 
 logger = logging.getLogger("motia_actors")
 
@@ -266,9 +269,16 @@ class Running:
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
             log=self._log,
             unready=self.system.is_ready,
-            reserved=control_routes(desk, limits, offload=offload) if settings.is_dev else (),
+            reserved=self._control(control_routes(desk, limits, offload=offload)),
             offload=offload,
         )
+
+    def _control(self, routes: list[Route[Endpoint]]) -> list[Route[Endpoint]]:
+        """The control endpoints, behind a guard; none where nobody could pass it."""
+        settings = self.settings
+        if not settings.is_dev and not settings.control_token:
+            return []
+        return Guard(settings.control_token, is_dev=settings.is_dev).over(routes)
 
     def _new_event(self, topic: str, step: Step) -> Event:
         now_s = self.clock.now_s()

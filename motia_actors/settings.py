@@ -34,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`lmdb:///path`, `memory://`, or empty for `.motia/data` in the project."""
     is_dev: bool = False
     """Control endpoints without a token, and reload of changed steps."""
+    control_token: str = ""
+    """Opens the control endpoints outside of `is_dev`; empty: they are not there."""
     validate: Validate = "enforce"
     """What becomes of bodies, inputs and stream items that break their schema."""
     has_state_envelope: bool = False
@@ -146,6 +148,7 @@ SOURCES: Mapping[str, _Source] = {
     "project": _Source("MOTIA_PROJECT", Path),
     "store": _Source("MOTIA_STORE", str),
     "is_dev": _Source("MOTIA_DEV", _switch),
+    "control_token": _Source("MOTIA_CONTROL_TOKEN", str),
     "validate": _Source("MOTIA_VALIDATE", _one_of("enforce", "warn", "off")),
     "has_state_envelope": _Source("MOTIA_STATE_ENVELOPE", _switch),
     "cors": _Source("MOTIA_CORS", str),

@@ -88,7 +88,8 @@ def test_the_settings_page_lists_every_setting_with_its_default() -> None:
 
 def test_the_settings_page_lists_every_key_of_infrastructure() -> None:
     config: dict[str, Any] = {"type": "event", "name": "S", "subscribes": ["t"], "emits": []}
-    words = {"mailbox.overflow": "block", "queue.type": "fifo", "queue.backoff": "linear"}
+    words: dict[str, object] = {"queue.transactional": True, "queue.backoff": "linear"}
+    words |= {"mailbox.overflow": "block", "queue.type": "fifo"}
     words |= {"cron.timezone": "UTC", "cron.overlap": "allow", "cron.misfire": "once"}
     for key in rows("settings.md", "A step"):
         *parents, last = key.split(".")

@@ -1,0 +1,86 @@
+"""Who may use the control endpoints."""
+
+from __future__ import annotations
+
+import falcon
+import pytest
+from falcon.testing import create_environ
+
+from motia_actors.web.answers import Response
+from motia_actors.web.guard import Guard
+from motia_actors.web.routes import Route
+
+TOKEN = "a long secret"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def request(
+    headers: dict[str, str] | None = None, *, remote: str = "127.0.0.1", host: str = "localhost"
+) -> falcon.Request:
+    environ = create_environ("/__motia", headers=headers, host=host, remote_addr=remote)
+    return falcon.Request(environ)
+
+
+@pytest.mark.parametrize("remote", ["127.0.0.1", "10.0.0.7"])
+@pytest.mark.parametrize("is_dev", [True, False])
+def test_the_token_opens_everywhere(remote: str, *, is_dev: bool) -> None:
+    Guard(TOKEN, is_dev=is_dev).check(request(BEARER, remote=remote, host="shop.example"))
+
+
+@pytest.mark.parametrize("given", ["", "wrong", "a long secre", "a long secrets", "é"])
+def test_another_token_does_not_even_on_this_machine(given: str) -> None:
+    with pytest.raises(falcon.HTTPForbidden):
+        Guard(TOKEN, is_dev=True).check(request({"Authorization": f"Bearer {given}"}))
+
+
+def test_no_token_is_set_so_none_is_right() -> None:
+    with pytest.raises(falcon.HTTPForbidden):
+        Guard("", is_dev=False).check(request({"Authorization": "Bearer "}))
+
+
+@pytest.mark.parametrize("remote", ["127.0.0.1", "127.0.1.1", "::1", ""])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_in_dev_this_machine_needs_none(remote: str, host: str) -> None:
+    Guard("", is_dev=True).check(request(remote=remote, host=host))
+
+
+def test_in_dev_another_machine_needs_one() -> None:
+    with pytest.raises(falcon.HTTPUnauthorized):
+        Guard(TOKEN, is_dev=True).check(request(remote="10.0.0.7"))
+
+
+def test_outside_dev_this_machine_needs_one_too() -> None:
+    with pytest.raises(falcon.HTTPUnauthorized):
+        Guard(TOKEN, is_dev=False).check(request())
+
+
+@pytest.mark.parametrize(
+    ("headers", "host"),
+    [
+        ({"Origin": "https://evil.example"}, "localhost"),
+        ({"Origin": "null"}, "localhost"),
+        ({"Origin": "https://localhost.evil.example"}, "localhost"),
+        ({}, "rebound.example"),
+    ],
+)
+def test_in_dev_a_page_of_another_machine_may_not(headers: dict[str, str], host: str) -> None:
+    with pytest.raises(falcon.HTTPForbidden):
+        Guard("", is_dev=True).check(request(headers, host=host))
+
+
+def test_in_dev_a_page_of_this_machine_may() -> None:
+    Guard("", is_dev=True).check(request({"Origin": "http://localhost:5173"}))
+
+
+def test_a_guarded_route_is_not_entered_by_who_may_not() -> None:
+    entered: list[str] = []
+
+    def endpoint(_req: falcon.Request, _resp: Response, _params: dict[str, str]) -> None:
+        entered.append("in")
+
+    [route] = Guard(TOKEN, is_dev=False).over([Route("GET", "/x", endpoint)])
+
+    with pytest.raises(falcon.HTTPUnauthorized):
+        route.target(request(), Response(), {})
+    route.target(request(BEARER), Response(), {})
+    assert entered == ["in"]
