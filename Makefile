@@ -3,6 +3,7 @@
 #   make demo    make the environment and serve examples/orders on http://127.0.0.1:3000
 #   make test    make the environment and pass everything: lint, types, tests
 #   make bench   make the environment and print one row of figures for each benchmark
+#   make bench-peers   make an environment with Dramatiq and Celery, print one row beside them
 #
 # PYTHON chooses the interpreter, ARGS is handed on: make pytest ARGS="-k mailbox -x".
 
@@ -10,6 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 VENV := .venv
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 # Newer than what the environment was made from: then there is nothing to do.
 STAMP := $(VENV)/stamp
@@ -17,7 +19,7 @@ EXAMPLE ?= examples/orders
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types pytest fast format bench clean
+.PHONY: help venv demo test lint types pytest fast format bench bench-peers clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -56,5 +58,18 @@ format: $(STAMP)
 bench: $(STAMP)
 	@for bench in ask emit store; do $(BIN)/python -m bench.bench_$$bench $(ARGS) || exit 1; done
 
+# An environment of its own, because Celery names the one version of python-dateutil it takes.
+bench-peers: $(BENCH_VENV)/stamp
+	@$(BENCH_VENV)/bin/python -m bench.bench_emit --peers $(ARGS)
+
+$(BENCH_VENV)/stamp: setup.cfg constraints.txt
+	@command -v redis-server >/dev/null \
+		|| { echo "redis-server is needed: apt-get install redis-server" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(BENCH_VENV)
+	sed '/^python-dateutil/d' constraints.txt > $(BENCH_VENV)/constraints.txt
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BENCH_VENV)/bin/pip install --quiet --no-input \
+		--constraint $(BENCH_VENV)/constraints.txt --editable '.[bench]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis examples/*/.motia
+	rm -rf $(VENV) $(BENCH_VENV) build .mypy_cache .ruff_cache .hypothesis examples/*/.motia

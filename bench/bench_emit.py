@@ -1,7 +1,8 @@
 """Durable events, from emit to handled, beside bare LMDB doing the least that is as durable.
 
 Bare LMDB puts each event in a flushed transaction and deletes it in another, alone or grouped
-as so many threads at once would be at best.
+as so many threads at once would be at best. With --peers the same flow on Dramatiq and on Celery,
+each with a Redis server that flushes before it answers (always) or once a second (everysec).
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from typing import Any
 import lmdb
 import msgspec
 
-from bench.callers import call_for, sample_of
+from bench.callers import call_for
 from bench.disk import filesystem, flush_us, folder_on_disk
 from bench.options import make_parser
+from bench.peers.redis_server import options as redis_options
+from bench.peers.redis_server import version as redis_version
+from bench.peers.rigs import FSYNCS, PEERS, check_installed, rig
 from bench.rows import Sample, make_row, print_row
+from bench.samples import sample_of_flow
 from bench.servers import GunicornSettings, Server, serving_project
 from bench.turns import Alternative, take_turns
 from bench.usage import tree_cpu_s
@@ -36,27 +41,31 @@ DRAIN_S_MAX = 60.0
 
 def main(arguments: Sequence[str]) -> None:
     """Measure as arguments say and print the row."""
-    options = make_parser("bench_emit", __doc__, seconds=0.8).parse_args(arguments)
+    parser = make_parser("bench_emit", __doc__, seconds=0.8)
+    parser.add_argument(
+        "--peers", action="store_true", help="beside Dramatiq and Celery on Redis too"
+    )
+    options = parser.parse_args(arguments)
+    if options.peers:
+        check_installed()
     # One worker, because the ledger of what was handled is in its memory.
     gunicorn = GunicornSettings(threads=max(EMITTERS) + 2)
-    with folder_on_disk(options.folder) as data:
+    with contextlib.ExitStack() as stack:
+        data = stack.enter_context(folder_on_disk(options.folder))
         settings = {
             "seconds": options.seconds,
             "filesystem": filesystem(data),
             "flush_us": flush_us(data),
             "gunicorn": " ".join(gunicorn.options()),
         }
+        bare = stack.enter_context(_bare(data / "bare"))
         server = serving_project("events", gunicorn, data=data / "store", ready="/ledger")
-        with _bare(data / "bare") as bare, server as ours:
-            alternatives = []
-            for emitters in EMITTERS:
-                name = f"bare lmdb, groups of {emitters}"
-                turn = functools.partial(_bare_turn, bare, emitters)
-                alternatives.append(Alternative(name=name, turn=turn, ratio_to=name))
-                turn = functools.partial(_turn, ours, emitters)
-                ours_name = f"emit to handled, {emitters} at once"
-                alternatives.append(Alternative(name=ours_name, turn=turn, ratio_to=name))
-            results = take_turns(alternatives, seconds=options.seconds, rounds=options.rounds)
+        alternatives = _ours(bare, stack.enter_context(server))
+        if options.peers:
+            settings["redis"] = redis_version()
+            settings["redis options"] = " ".join(redis_options("|".join(FSYNCS)))
+            alternatives += _peers(data, stack)
+        results = take_turns(alternatives, seconds=options.seconds, rounds=options.rounds)
     print_row(
         make_row(
             "bench_emit",
@@ -66,6 +75,36 @@ def main(arguments: Sequence[str]) -> None:
             settings=settings,
         )
     )
+
+
+def _ours(bare: lmdb.Environment, server: Server) -> list[Alternative]:
+    alternatives = []
+    for emitters in EMITTERS:
+        name = f"bare lmdb, groups of {emitters}"
+        turn = functools.partial(_bare_turn, bare, emitters)
+        alternatives.append(Alternative(name=name, turn=turn, ratio_to=name))
+        turn = functools.partial(_turn, server, emitters)
+        alternatives.append(Alternative(name=_our_name(emitters), turn=turn, ratio_to=name))
+    return alternatives
+
+
+def _our_name(emitters: int) -> str:
+    return f"emit to handled, {emitters} at once"
+
+
+def _peers(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
+    """Every peer at every durability, started on stack; ours is what they are compared with."""
+    alternatives = []
+    for fsync in FSYNCS:
+        for peer in PEERS:
+            folder = data / f"{peer.name}-{fsync}".replace(" ", "-")
+            running = stack.enter_context(rig(peer, folder, fsync=fsync))
+            for emitters in EMITTERS:
+                turn = functools.partial(running.turn, emitters)
+                name = f"{peer.name}, fsync {fsync}, {emitters} at once"
+                ours = _our_name(emitters)
+                alternatives.append(Alternative(name=name, turn=turn, ratio_to=ours))
+    return alternatives
 
 
 @contextlib.contextmanager
@@ -110,15 +149,12 @@ def _turn(server: Server, emitters: int, seconds: float) -> Sample:
     ledger = _drained(server, len(emits_s))
     cpu_s = tree_cpu_s(server.pid) - cpu_s
     first_s = min(answer["first_s"] for answer in produced)
-    emits = sample_of(emits_s, seconds, cpu_s)
-    handled = sample_of(ledger["latencies_s"], ledger["last_s"] - first_s, cpu_s)
-    return msgspec.structs.replace(
-        handled,
-        more={
-            "emits_per_s": emits.per_s,
-            "emit_p50_ms": emits.p50_ms,
-            "emit_p99_ms": emits.p99_ms,
-        },
+    return sample_of_flow(
+        ledger["latencies_s"],
+        emits_s,
+        elapsed_s=ledger["last_s"] - first_s,
+        seconds=seconds,
+        cpu_s=cpu_s,
     )
 
 

@@ -15,7 +15,18 @@ from pathlib import Path
 
 import msgspec
 
-PACKAGES = ("motia-actors", "falcon", "gunicorn", "gevent", "pykka", "lmdb", "msgspec")
+PACKAGES = (
+    "motia-actors",
+    "falcon",
+    "gunicorn",
+    "gevent",
+    "pykka",
+    "lmdb",
+    "msgspec",
+    "dramatiq",
+    "celery",
+    "redis",
+)
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,7 +49,7 @@ def serving(
     app: str, settings: GunicornSettings, *, ready: str, env: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
     """Serve app, as `module:name`, until the block ends; ready is a path that answers 200."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
     kept = {name: value for name, value in os.environ.items() if "MOTIA" not in name}
     process = subprocess.Popen(
@@ -64,7 +64,7 @@ def serving(
         _wait_until_ready(process, port, ready)
         yield Server(port=port, pid=process.pid)
     finally:
-        _stop(process)
+        stop(process)
 
 
 @contextlib.contextmanager
@@ -77,7 +77,8 @@ def serving_project(
         yield server
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port of this machine that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
@@ -98,7 +99,8 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) ->
     raise SystemExit(f"nothing answered 200 to GET {path} within {START_S_MAX:g} s")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started with a session of its own, by force where it lingers."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(STOP_S_MAX)

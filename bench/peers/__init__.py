@@ -1,0 +1,1 @@
+"""What others do with the same events: Dramatiq and Celery, each on a Redis server of its own."""

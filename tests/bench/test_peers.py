@@ -1,0 +1,114 @@
+"""The peers of bench_emit do the same flow, and say what they need."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from bench.peers import ledger, rigs
+from bench.peers.producer import Order, produce
+from bench.samples import sample_of_flow
+
+ROOT = Path(__file__).parents[2]
+ADD = "from bench.peers import ledger; ledger.add(0.0); ledger.add(0.0); {then}"
+APPENDED = "import time; time.sleep(10 * ledger.APPEND_EVERY_S)"
+
+
+def note_two(folder: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-c", ADD.format(then=APPENDED)],
+        cwd=ROOT,
+        env={ledger.FOLDER: str(folder)},
+        timeout=20,
+        check=True,
+    )
+
+
+@pytest.mark.slow
+def test_what_every_process_handled_is_in_the_ledger_until_it_is_taken(tmp_path: Path) -> None:
+    note_two(tmp_path)
+    note_two(tmp_path)
+
+    counted = ledger.count(tmp_path)
+    last_s, latencies_s = ledger.take(tmp_path)
+
+    assert counted == len(latencies_s) == 4
+    assert last_s == max(latencies_s) > 0, "all were emitted at 0"
+    assert ledger.count(tmp_path) == 0
+
+
+def test_every_emit_of_every_thread_is_timed() -> None:
+    sent: list[object] = []
+
+    produced = produce(sent.append, Order(emitters=3, seconds=0.01))
+
+    assert len(produced.taken_s) == len(sent) >= 3
+    assert produced.first_s > 0
+
+
+def test_an_emitter_that_fails_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_event: object) -> None:
+        raise OSError("no broker")
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+
+    with pytest.raises(RuntimeError, match="2 of 2 emitters"):
+        produce(fail, Order(emitters=2, seconds=0.01))
+
+
+def test_a_flow_counts_from_the_first_emit_to_the_last_handled() -> None:
+    sample = sample_of_flow([0.1, 0.3], [0.01, 0.02], elapsed_s=4.0, seconds=2.0, cpu_s=0.5)
+
+    assert (sample.per_s, sample.p50_ms, sample.cpu_us) == (0.5, 300.0, 250_000.0)
+    assert sample.more["emits_per_s"] == 1.0
+
+
+def test_missing_packages_are_named_with_the_way_to_install_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rigs, "_is_importable", lambda package: package == "redis")
+
+    with pytest.raises(SystemExit, match=r"needs dramatiq, celery: .* -e '\.\[bench\]'"):
+        rigs.check_installed()
+
+
+def test_a_missing_server_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rigs, "_is_importable", lambda _: True)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+
+    with pytest.raises(SystemExit, match="apt-get install redis-server"):
+        rigs.check_installed()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_row_has_every_peer_at_every_durability() -> None:
+    try:
+        rigs.check_installed()
+    except SystemExit as missing:
+        pytest.skip(str(missing))
+    command = [sys.executable, "-m", "bench.bench_emit", "--peers"]
+
+    ended = subprocess.run(
+        [*command, "--seconds", "0.05", "--rounds", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    row = json.loads(ended.stdout)
+    names = {result["name"] for result in row["results"]}
+    for peer in ("dramatiq", "celery threads", "celery prefork"):
+        for fsync in ("always", "everysec"):
+            assert f"{peer}, fsync {fsync}, 8 at once" in names
+    assert row["settings"]["redis"]
+    assert {"dramatiq", "celery", "redis"} <= row["versions"].keys()
