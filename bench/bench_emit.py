@@ -12,7 +12,6 @@ import functools
 import http.client
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import lmdb
 import msgspec
 
+from bench import ledger
 from bench.callers import call_for
 from bench.disk import filesystem, flush_us, folder_on_disk
 from bench.options import make_parser
@@ -35,8 +35,7 @@ from bench.usage import tree_cpu_s
 EMITTERS = (1, 8, 32)
 EVENT = b'{"at_s":1234567.123456,"text":"' + b"x" * 64 + b'"}'
 MAP_BYTES = 1 << 30
-LOOK_EVERY_S = 0.01
-DRAIN_S_MAX = 60.0
+ASK_S_MAX = 60.0
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -48,22 +47,19 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     if options.peers:
         check_installed()
-    # One worker, because the ledger of what was handled is in its memory.
-    gunicorn = GunicornSettings(threads=max(EMITTERS) + 2)
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(folder_on_disk(options.folder))
         settings = {
             "seconds": options.seconds,
             "filesystem": filesystem(data),
             "flush_us": flush_us(data),
-            "gunicorn": " ".join(gunicorn.options()),
+            "gunicorn": " ".join(_gunicorn(1).options()),
         }
-        bare = stack.enter_context(_bare(data / "bare"))
-        server = serving_project("events", gunicorn, data=data / "store", ready="/ledger")
-        alternatives = _ours(bare, stack.enter_context(server))
+        alternatives = _ours(data, stack)
         if options.peers:
             settings["redis"] = redis_version()
             settings["redis options"] = " ".join(redis_options("|".join(FSYNCS)))
+            alternatives += _two_workers(data, stack)
             alternatives += _peers(data, stack)
         results = take_turns(alternatives, seconds=options.seconds, rounds=options.rounds)
     print_row(
@@ -77,15 +73,54 @@ def main(arguments: Sequence[str]) -> None:
     )
 
 
-def _ours(bare: lmdb.Environment, server: Server) -> list[Alternative]:
+class Ours(msgspec.Struct, frozen=True):
+    """Our server, and where it notes what was handled."""
+
+    server: Server
+    ledger: Path
+
+
+def _gunicorn(workers: int) -> GunicornSettings:
+    return GunicornSettings(workers=workers, threads=max(EMITTERS) + 2)
+
+
+def _started(data: Path, stack: contextlib.ExitStack, *, workers: int) -> Ours:
+    noted = data / f"ledger-{workers}"
+    noted.mkdir()
+    serving = serving_project(
+        "events",
+        _gunicorn(workers),
+        data=data / f"store-{workers}",
+        ready="/ready",
+        env={ledger.FOLDER: str(noted.resolve())},
+    )
+    return Ours(stack.enter_context(serving), noted)
+
+
+def _ours(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
+    bare = stack.enter_context(_bare(data / "bare"))
+    ours = _started(data, stack, workers=1)
     alternatives = []
     for emitters in EMITTERS:
         name = f"bare lmdb, groups of {emitters}"
         turn = functools.partial(_bare_turn, bare, emitters)
         alternatives.append(Alternative(name=name, turn=turn, ratio_to=name))
-        turn = functools.partial(_turn, server, emitters)
+        turn = functools.partial(_turn, ours, emitters)
         alternatives.append(Alternative(name=_our_name(emitters), turn=turn, ratio_to=name))
     return alternatives
+
+
+def _two_workers(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
+    """Ours with as many Python processes as the peers have at least: one to emit, one to handle."""
+    ours = _started(data, stack, workers=2)
+    return [
+        Alternative(
+            name=f"emit to handled, 2 workers, {emitters} at once",
+            turn=functools.partial(_turn, ours, emitters),
+            ratio_to=_our_name(emitters),
+        )
+        for emitters in EMITTERS
+    ]
 
 
 def _our_name(emitters: int) -> str:
@@ -131,7 +166,8 @@ def _bare_turn(env: lmdb.Environment, size: int, seconds: float) -> Sample:
     return msgspec.structs.replace(groups, per_s=groups.per_s * size, cpu_us=groups.cpu_us / size)
 
 
-def _turn(server: Server, emitters: int, seconds: float) -> Sample:
+def _turn(ours: Ours, emitters: int, seconds: float) -> Sample:
+    server = ours.server
     cpu_s = tree_cpu_s(server.pid)
     produced: list[dict[str, Any]] = []
 
@@ -146,30 +182,21 @@ def _turn(server: Server, emitters: int, seconds: float) -> Sample:
     if len(produced) != emitters:
         raise SystemExit("an emitter failed")
     emits_s = [one for answer in produced for one in answer["taken_s"]]
-    ledger = _drained(server, len(emits_s))
+    # A worker that dies is replaced, and what it held is handled by another.
+    ledger.wait_for(ours.ledger, len(emits_s), is_alive=lambda: True)
     cpu_s = tree_cpu_s(server.pid) - cpu_s
-    first_s = min(answer["first_s"] for answer in produced)
+    last_s, latencies_s = ledger.take(ours.ledger)
     return sample_of_flow(
-        ledger["latencies_s"],
+        latencies_s,
         emits_s,
-        elapsed_s=ledger["last_s"] - first_s,
+        elapsed_s=last_s - min(answer["first_s"] for answer in produced),
         seconds=seconds,
         cpu_s=cpu_s,
     )
 
 
-def _drained(server: Server, count: int) -> dict[str, Any]:
-    """Wait until so many events were handled; answer the ledger and begin a new one."""
-    until_s = time.monotonic() + DRAIN_S_MAX
-    while _ask(server, "GET", "/ledger")["count"] < count:
-        if time.monotonic() > until_s:
-            raise SystemExit(f"{count} events were not handled within {DRAIN_S_MAX:g} s")
-        time.sleep(LOOK_EVERY_S)
-    return _ask(server, "GET", "/ledger?take=1")
-
-
 def _ask(server: Server, method: str, path: str, body: object = None) -> dict[str, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DRAIN_S_MAX)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=ASK_S_MAX)
     try:
         data = None if body is None else msgspec.json.encode(body)
         connection.request(method, path, data, {"content-type": "application/json"})

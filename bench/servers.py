@@ -69,11 +69,16 @@ def serving(
 
 @contextlib.contextmanager
 def serving_project(
-    project: str, settings: GunicornSettings, *, data: Path, ready: str
+    project: str,
+    settings: GunicornSettings,
+    *,
+    data: Path,
+    ready: str,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Serve one of our projects, with its data in a folder."""
-    env = {"MOTIA_PROJECT": str(PROJECTS / project), "MOTIA_STORE": f"lmdb://{data.resolve()}"}
-    with serving("motia_actors.wsgi", settings, ready=ready, env=env) as server:
+    ours = {"MOTIA_PROJECT": str(PROJECTS / project), "MOTIA_STORE": f"lmdb://{data.resolve()}"}
+    with serving("motia_actors.wsgi", settings, ready=ready, env={**ours, **(env or {})}) as server:
         yield server
 
 

@@ -9,7 +9,7 @@ import os
 
 import celery
 
-from bench.peers import ledger
+from bench import ledger
 
 EMITTERS_MAX = 64
 PREFETCH = 16

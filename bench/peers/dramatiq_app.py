@@ -7,7 +7,7 @@ import os
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
-from bench.peers import ledger
+from bench import ledger
 
 dramatiq.set_broker(RedisBroker(url=os.environ["BENCH_REDIS"]))
 

@@ -8,13 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from bench.peers import ledger
+from bench import ledger
 from bench.peers.producer import Order, Produced
 from bench.peers.redis_server import Fsync, redis_server
 from bench.rows import Sample
@@ -23,8 +22,6 @@ from bench.servers import ROOT, stop
 from bench.usage import tree_cpu_s
 
 FSYNCS: tuple[Fsync, ...] = ("always", "everysec")
-LOOK_EVERY_S = 0.01
-DRAIN_S_MAX = 60.0
 THREADS = 8
 WARM_S = 0.05
 """Emitted before each turn and not counted: an idle worker looks for events less and less often."""
@@ -100,13 +97,7 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(answer, type=Produced)
 
     def _drain(self, count: int) -> None:
-        until_s = time.monotonic() + DRAIN_S_MAX
-        while (handled := ledger.count(self.ledger)) < count:
-            if self.worker.poll() is not None:
-                raise SystemExit(f"the worker ended with {self.worker.returncode}")
-            if time.monotonic() > until_s:
-                raise SystemExit(f"{handled} of {count} events were handled in {DRAIN_S_MAX:g} s")
-            time.sleep(LOOK_EVERY_S)
+        ledger.wait_for(self.ledger, count, is_alive=lambda: self.worker.poll() is None)
 
 
 def check_installed() -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.peers import ledger, rigs
+from bench import ledger
+from bench.peers import rigs
 from bench.peers.producer import Order, produce
 from bench.samples import sample_of_flow
 
 ROOT = Path(__file__).parents[2]
-ADD = "from bench.peers import ledger; ledger.add(0.0); ledger.add(0.0); {then}"
+ADD = "from bench import ledger; ledger.add(0.0); ledger.add(0.0); {then}"
 APPENDED = "import time; time.sleep(10 * ledger.APPEND_EVERY_S)"
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from src import ledger  # type: ignore[import-not-found]  # the project is the root
+from bench import ledger
 
 config = {"name": "Handle", "type": "event", "subscribes": ["bench.emitted"], "emits": []}
 

@@ -10,11 +10,14 @@ import os
 import threading
 import time
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = "BENCH_LEDGER"
 """The environment variable with the folder that the files are in."""
 APPEND_EVERY_S = 0.02
+LOOK_EVERY_S = 0.01
+DRAIN_S_MAX = 60.0
 _ENTRY_BYTES = 2 * array("d").itemsize
 
 _noted: array[float] = array("d")
@@ -34,6 +37,21 @@ def add(emitted_s: float) -> None:
 def count(folder: Path) -> int:
     """Count what all processes have noted in the folder."""
     return sum(file.stat().st_size for file in folder.iterdir()) // _ENTRY_BYTES
+
+
+def wait_for(folder: Path, expected: int, *, is_alive: Callable[[], bool]) -> None:
+    """Wait until so many events were handled.
+
+    Raises:
+        SystemExit: that took too long, or those who handle are not alive.
+    """
+    until_s = time.monotonic() + DRAIN_S_MAX
+    while (handled := count(folder)) < expected:
+        if not is_alive():
+            raise SystemExit(f"the worker ended after {handled} of {expected} events")
+        if time.monotonic() > until_s:
+            raise SystemExit(f"{handled} of {expected} events were handled in {DRAIN_S_MAX:g} s")
+        time.sleep(LOOK_EVERY_S)
 
 
 def take(folder: Path) -> tuple[float, list[float]]:
