@@ -19,7 +19,7 @@ def table(row: Row) -> str:
         "",
         f"{machine.cpus} CPUs, {machine.model}, {machine.kernel}, {machine.python}; {versions}",
         "",
-        "| | ratio to bare | per second | p50 ms | p99 ms | CPU µs |",
+        "| | ratio | per second | p50 ms | p99 ms | CPU µs |",
         "|---|---|---|---|---|---|",
         *map(_line, row.results),
     ]
