@@ -100,15 +100,34 @@ class StreamSend(Write[None], frozen=True):
 # Events: a queue for each step.
 
 
-class EventPut(Write[None], frozen=True):
-    """Queue the event for every target. With no targets nothing is kept.
+class EventPut(Write[str], frozen=True):
+    """Queue the event for every target; answers the id of the event that stands for it.
 
-    A target with is_fifo and an event with a group_id: the delivery is not leased before every
-    earlier one of that (step, group) was acked or buried.
+    With no targets nothing is kept. A target with is_fifo and an event with a group_id: the
+    delivery is not leased before every earlier one of that (step, group) was acked, buried or
+    cancelled. So a group's order is that of its puts, and a scheduled event holds up later ones.
+
+    With dedupe_key, an event of the topic that was put with the same key less than its
+    dedupe_window_s ago stands for this one, whatever became of it: nothing new is queued.
+    not_before_s, in seconds since 1970, is when the event is due at the earliest; only with it
+    does EventCancel find the event. A step at its depth_max fails the commit: QueueFullError.
     """
 
     event: Event
     targets: tuple[Target, ...]
+    dedupe_key: str | None = None
+    dedupe_window_s: float = 120.0
+    not_before_s: float | None = None
+
+
+class EventCancel(Write[int], frozen=True):
+    """Remove the deliveries of an event that are not leased now; answers how many.
+
+    Finds only events that were put with not_before_s; whether a delivery waits for its time, its
+    turn or a retry, it goes. Dead letters stay, and so does a dedupe key.
+    """
+
+    event_id: str
 
 
 class Lease(Write[list[Delivery]], frozen=True):
@@ -153,6 +172,39 @@ class Bury(Write[None], frozen=True):
 
     delivery: Delivery
     error: str
+    stack: str = ""
+
+
+class DeadReplay(Write[int], frozen=True):
+    """Queue dead letters of a step again, oldest first; answers how many.
+
+    They are due now, their attempts count from 1 again, and in a FIFO group they come last.
+    ids None: all; ids that are not there are passed over. With exactly one id, data may take the
+    place of the event's. No depth_max holds them back.
+    """
+
+    step: str
+    ids: tuple[str, ...] | None = None
+    data: bytes | None = None
+
+
+class DeadPurge(Write[int], frozen=True):
+    """Forget dead letters of a step, all where ids is None; answers how many."""
+
+    step: str
+    ids: tuple[str, ...] | None = None
+
+
+class Sweep(Write[int], frozen=True):
+    """Remove what nobody needs any more: up to rows_max rows; answers how many.
+
+    These are dedupe keys past their window, and dead letters that are dead_age_s old or past the
+    newest dead_count_max of their step. Call it again while it answers rows_max.
+    """
+
+    dead_age_s: float
+    dead_count_max: int
+    rows_max: int = 1000
 
 
 class CronFire(Write[Literal["fired", "taken", "busy"]], frozen=True):
@@ -260,8 +312,12 @@ class EventQueue(Protocol):
         """Ids of all steps that have a delivery or a dead letter, sorted."""
         ...
 
-    def dead(self, step: str, *, count_max: int) -> list[DeadLetter]:
-        """The step's dead letters, oldest first."""
+    def dead(self, step: str, *, count_max: int, after_id: str | None = None) -> list[DeadLetter]:
+        """The step's dead letters, oldest first: up to count_max of those after after_id."""
+        ...
+
+    def dead_letter(self, step: str, letter_id: str) -> DeadLetter | None:
+        """The step's dead letter of this id, or None."""
         ...
 
     def last_slot_s(self, step: str) -> float | None:
@@ -326,8 +382,8 @@ class Store(Protocol):
         """Keep all writes or none; the promise answers each write's answer, in order.
 
         Never blocks on the disk. The promise is kept once everything is durable, and fails with
-        PayloadTooLargeError, LeaseLostError, ConflictError, StoreFullError or StoreClosedError,
-        in which case nothing of this commit was kept and other commits are not touched.
+        PayloadTooLargeError, UsageError, LeaseLostError, ConflictError, QueueFullError,
+        StoreFullError or StoreClosedError: then nothing of it was kept, and others are unharmed.
         """
         ...
 
