@@ -36,7 +36,10 @@ def test_state_and_streams_work_in_both_spellings(project: Project, rig: Rig, wo
                 len({word}chat.getGroup("room")), len({word}chat.get_group(group_id="room")),
                 {word}chat.send({{"groupId": "room"}}, {{"type": "ping"}}),
                 ({word}chat.delete("room", "1"))["__motia"]["groupId"],
-                {word}context.emit({{"topic": "order.created", "data": {{}}}}),
+                len({word}context.emit({{"topic": "order.created", "data": {{}}}})),
+                {word}context.cancel(
+                    {word}context.emit({{"topic": "order.created", "data": 1, "delay": 60}})
+                ),
                 {word}context.logger.info("hello") if {bool(word)} else context.logger.info("x"),
             ]
         """
@@ -45,7 +48,7 @@ def test_state_and_streams_work_in_both_spellings(project: Project, rig: Rig, wo
     value: Any = {"n": 1}
     assert rig.value(loaded.handler) == [
         *(value, value, None, [value], [value], value, value, None, None),
-        *("1", "hi", 1, 1, None, "room", None, None),
+        *("1", "hi", 1, 1, None, "room", 32, 1, None),
     ]
     assert rig.store.events.depth("steps/charge_step.py").waiting == 1
 
@@ -62,7 +65,7 @@ def test_what_the_context_has_not_is_an_attribute_error_that_lists_what_it_has(r
     context = context_of(rig)
 
     assert getattr(context, "rpc", None) is None
-    with pytest.raises(AttributeError, match=r"no 'payload'; it has emit, logger, state, streams"):
+    with pytest.raises(AttributeError, match=r"no 'payload'; it has emit, cancel, logger, state"):
         _ = context.payload
 
 
