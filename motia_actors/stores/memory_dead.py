@@ -97,6 +97,7 @@ class Dedupes:
         """Forget up to rows_max pairs that nothing stands for any more; answers how many."""
         now_s = self._clock.now_s()
         ended = [pair for pair, (end_s, _) in self._standing.items() if end_s <= now_s]
+        ended.sort(key=lambda pair: self._standing[pair])
         before = dict(self._standing)
         self._undo.append(lambda: self._standing.update(before))
         for pair in ended[:rows_max]:
