@@ -36,11 +36,12 @@ def prepare_put(write: EventPut) -> Operation:
         return lambda _: event.id
     body = rows.body_of(event)
     group = NO_GROUP if event.group_id is None else keys.name16(event.group_id)
-    targets = [
-        (target, keys.step8(target.step), group if target.is_fifo else NO_GROUP)
-        for target in write.targets
-    ]
-    is_limited = any(target.depth_max is not None for target in write.targets)
+    is_limited = False
+    targets = []
+    for target in write.targets:
+        place = keys.step8(target.step), keys.to_bytes(target.step)
+        targets.append((target, *place, group if target.is_fifo else NO_GROUP))
+        is_limited = is_limited or target.depth_max is not None
     not_before_s = write.not_before_s
     tag = b"" if not_before_s is None else keys.name16(event.id)
     pair16 = None if write.dedupe_key is None else keys.pair16(event.topic, write.dedupe_key)
@@ -54,12 +55,12 @@ def prepare_put(write: EventPut) -> Operation:
         if pair16 is not None:
             dedupe.stand(work, pair16, event.id, window_s=write.dedupe_window_s)
         number = rows.put_body(work, body, refs=len(targets))
-        for target, step8, fifo_group in targets:
+        for target, step8, step, fifo_group in targets:
             due_s = work.now_s + target.delay_s
             if not_before_s is not None:
                 due_s = max(due_s, not_before_s)
             rows.put_delivery(work, step8, number, due_s=due_s, group=fifo_group, tag=tag)
-            rows.count(work, step8, keys.to_bytes(target.step), queued=1)
+            rows.count(work, step8, step, queued=1)
             work.steps.add(target.step)
         return event.id
 

@@ -28,6 +28,8 @@ NO_GROUP = b"\0" * 16
 
 _row = struct.Struct(">8sQ8sI16s")
 _counts = struct.Struct(">QQ")
+_refs = struct.Struct(">I")
+_ROW_BYTES = _row.size
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -49,7 +51,7 @@ class Row(msgspec.Struct, frozen=True):
     def unpack(cls, record: bytes) -> Row:
         """Read what pack wrote."""
         event, lease, owner, attempt, group = _row.unpack_from(record)
-        return cls(event, lease, owner, attempt, group, record[_row.size :])
+        return cls(event, lease, owner, attempt, group, record[_ROW_BYTES:])
 
     def freed(self, attempt: int) -> Row:
         """The same delivery without its lease."""
@@ -88,7 +90,7 @@ def put_body(work: Work, body: Body, *, refs: int) -> bytes:
     """Keep a body for refs deliveries; answers its number."""
     number = keys.number(work.next_number())
     body.put_s = work.now_s
-    record = struct.pack(">I", refs) + _encoder.encode(body)
+    record = _refs.pack(refs) + _encoder.encode(body)
     work.txn.put(number, record, db=work.tables.events)
     return number
 
@@ -101,7 +103,7 @@ def change_body(work: Work, number: bytes, data: bytes) -> bytes:
     body.data = data
     drop_body(work, number)
     changed = keys.number(work.next_number())
-    record = struct.pack(">I", 1) + _encoder.encode(body)
+    record = _refs.pack(1) + _encoder.encode(body)
     work.txn.put(changed, record, db=work.tables.events)
     return changed
 
@@ -124,11 +126,11 @@ def read_event(txn: Transaction, tables: Tables, number: bytes) -> tuple[Event, 
 
 def count(work: Work, step8: bytes, step: bytes, *, queued: int, dead: int = 0) -> None:
     """Add to a step's counts; a step with nothing left is forgotten."""
-    before = read_counts(work.txn, work.tables, step8)
-    after = (before[0] + queued, before[1] + dead)
-    assert min(after) >= 0, "nothing is counted out that was not counted in"
-    if any(after):
-        work.txn.put(step8, _counts.pack(*after) + step, db=work.tables.steps)
+    queued_before, dead_before = read_counts(work.txn, work.tables, step8)
+    queued, dead = queued_before + queued, dead_before + dead
+    assert queued >= 0 <= dead, "nothing is counted out that was not counted in"
+    if queued or dead:
+        work.txn.put(step8, _counts.pack(queued, dead) + step, db=work.tables.steps)
     else:
         work.txn.delete(step8, db=work.tables.steps)
 
@@ -219,6 +221,6 @@ def drop_body(work: Work, event: bytes) -> None:
     assert record is not None, "a body lives as long as something refers to it"
     refs = int.from_bytes(record[:4], "big") - 1
     if refs:
-        work.txn.put(event, struct.pack(">I", refs) + record[4:], db=work.tables.events)
+        work.txn.put(event, _refs.pack(refs) + record[4:], db=work.tables.events)
     else:
         work.txn.delete(event, db=work.tables.events)

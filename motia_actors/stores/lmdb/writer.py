@@ -37,7 +37,8 @@ _ROOM_COMMITS = 16
 class Batch(msgspec.Struct, frozen=True):
     """One commit, ready to be done; size_bytes is what it adds at most, 0 where it only settles.
 
-    `has_limit`: it puts into a queue with a limit, and may be refused half way.
+    `has_limit`: it puts into a queue with a limit, and may be refused half way. One operation
+    alone never is: it looks before it changes anything.
     """
 
     operations: Sequence[Operation]
@@ -190,11 +191,15 @@ class Writer:
                     refused.append((batch, self._full(batch)))
                     continue
                 try:
-                    done.append((batch, self._do(work, batch)))
+                    if batch.has_limit:
+                        answers = self._do_or_undo(work, batch)
+                    else:
+                        answers = [operation(work) for operation in batch.operations]
                 except QueueFullError as error:
                     refused.append((batch, error))
                     continue
                 room_bytes -= batch.size_bytes
+                done.append((batch, answers))
             work.finish()
         self.commits += 1
         self.batches += len(done)
@@ -204,16 +209,12 @@ class Writer:
             batch.promise.set_error(refusal)
         self._tell(work.wake())
 
-    def _do(self, work: Work, batch: Batch) -> list[object]:
-        """Do a batch; whatever of it was done is undone where a queue is full.
+    def _do_or_undo(self, work: Work, batch: Batch) -> list[object]:
+        """Do a batch; where a queue is full, undo what was done of it and of no other.
 
-        Undone alone: full queues come in floods, and a commit of its own for each batch that
-        came along would slow the writer down just then.
+        Full queues come in floods: a commit of its own for each batch that came along would slow
+        the writer down just then.
         """
-        if len(batch.operations) == 1:  # An operation looks before it changes anything.
-            return [batch.operations[0](work)]
-        if not batch.has_limit:
-            return [operation(work) for operation in batch.operations]
         whole, steps, streams = work.txn, set(work.steps), set(work.streams)
         try:
             with self._env.part(whole) as work.txn:
