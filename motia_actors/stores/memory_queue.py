@@ -164,12 +164,17 @@ class Queue:
                 return other_id
             self._dedupes.stand(event, key, window_s=write.dedupe_window_s)
         for target in write.targets:
-            depth = len(self._of(target.step))
-            if target.depth_max is not None and depth >= target.depth_max:
-                raise QueueFullError(target.step, depth=depth, depth_max=target.depth_max)
+            self._check_room(target)
             self._put(event, target, not_before_s=write.not_before_s)
             woken.add(target.step)
         return event.id
+
+    def _check_room(self, target: Target) -> None:
+        if target.depth_max is None:
+            return
+        depth = len(self._of(target.step))
+        if depth >= target.depth_max:
+            raise QueueFullError(target.step, depth=depth, depth_max=target.depth_max)
 
     def _put(self, event: Event, target: Target, *, not_before_s: float | None = None) -> None:
         now_s = self._clock.now_s()

@@ -132,6 +132,7 @@ def test_a_letter_is_replayed_with_other_data_and_its_siblings_keep_theirs(store
     for one in (edited, sibling):
         store.write(Ack(delivery=one))
     assert store.events.steps() == []
+    assert store.statistics().get("rows_events", 0) == 0, "both bodies are gone"
 
 
 @pytest.mark.parametrize("letter_ids", [None, (), ("1", "2")])

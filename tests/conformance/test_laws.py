@@ -214,6 +214,8 @@ class QueueMachine(RuleBasedStateMachine):
         dead = [letter.event.id for letter in events.dead("charge", count_max=99)]
         assert dead == [one.name for one in self.dead]
         rows = self.store.statistics()
+        kept = len(self.living) + len(self.dead)
+        assert rows.get("rows_events", kept) == kept, "some stores have a row for each event"
         assert rows["rows_dedupes"] == len(self.standing)
         assert rows["rows_scheduled"] == sum(o.is_scheduled for o in self.living.values())
         assert self.store.state.get("g", "late") is None
