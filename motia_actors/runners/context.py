@@ -21,6 +21,16 @@ from motia_actors.runners.waiting import Done, has_loop
 
 _MISSING: Any = object()
 
+# What is written in place of a key of `emit`.
+_SLIPS = (
+    ("type", "topic"),
+    ("payload", "data"),
+    ("message_group_id", "messageGroupId"),
+    ("dedupe_key", "dedupeKey"),
+    ("dedupe_window", "dedupeWindow"),
+    ("delaySeconds", "delay"),
+)
+
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^0-9A-Za-z]+")
 
 
@@ -82,7 +92,9 @@ class Context:
             return {"topic": event, "data": None if data is _MISSING else data}
         if not isinstance(event, Mapping):
             return event
-        for wrong, right in (("type", "topic"), ("payload", "data")):
+        if len(event) == 2 and "topic" in event and "data" in event:
+            return event  # As most are.
+        for wrong, right in _SLIPS:
             if right not in event and wrong in event:
                 self._operations.warn(f'emit({{"{wrong}": …}})', f'emit({{"{right}": …}})')
                 event = {**event, right: event[wrong]}

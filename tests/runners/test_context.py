@@ -125,6 +125,9 @@ def test_a_slip_that_motia_lets_pass_does_nothing_and_is_told(
         ("order.created", {"n": 1}),
         ({"type": "order.created", "data": {"n": 1}},),
         ({"topic": "order.created", "payload": {"n": 1}},),
+        ({"topic": "order.created", "data": 1, "message_group_id": "g"},),
+        ({"topic": "order.created", "data": 1, "dedupe_key": "k"},),
+        ({"topic": "order.created", "data": 1, "delaySeconds": 1},),
     ],
 )
 def test_an_emit_in_another_shape_is_understood_and_told(rig: Rig, given: tuple[Any, ...]) -> None:
@@ -132,6 +135,18 @@ def test_an_emit_in_another_shape_is_understood_and_told(rig: Rig, given: tuple[
 
     assert rig.store.events.depth("steps/charge_step.py").waiting == 1
     assert [line["level"] for line in rig.lines()] == ["warn"]
+
+
+def test_a_key_in_another_spelling_has_its_effect(rig: Rig) -> None:
+    context = context_of(rig)
+    event = {"topic": "order.created", "dedupe_key": "k", "dedupe_window": 5, "delaySeconds": 9}
+
+    ids = [context.emit(event) for _ in range(2)]
+
+    assert ids[0] == ids[1]
+    assert rig.store.events.next_due_s("steps/charge_step.py") == rig.clock.now_s() + 9
+    rig.clock.advance(5.0)
+    assert context.emit(event) != ids[0]
 
 
 @pytest.mark.parametrize(

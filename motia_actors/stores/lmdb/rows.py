@@ -128,7 +128,7 @@ def count(work: Work, step8: bytes, step: bytes, *, queued: int, dead: int = 0) 
     """Add to a step's counts; a step with nothing left is forgotten."""
     queued_before, dead_before = read_counts(work.txn, work.tables, step8)
     queued, dead = queued_before + queued, dead_before + dead
-    assert queued >= 0 <= dead, "nothing is counted out that was not counted in"
+    assert min(queued, dead) >= 0, "nothing is counted out that was not counted in"
     if queued or dead:
         work.txn.put(step8, _counts.pack(queued, dead) + step, db=work.tables.steps)
     else:
