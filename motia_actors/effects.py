@@ -129,8 +129,10 @@ class CallEffects(Effects):
         )
         return self._write(write, _same)
 
-    def cancel(self, event_id: str) -> Promise[int]:
+    def cancel(self, event_id: str) -> Promise[int | None]:
         """Remove what was not handed out yet of an event with `delay` or `at`; answers how much.
+
+        In a transactional step the answer is None: it happens, or not, with the end of the call.
 
         Raises:
             UsageError: event_id is no text.

@@ -36,8 +36,11 @@ class Effects(Protocol):
         """
         ...
 
-    def cancel(self, event_id: str) -> Promise[int]:
-        """Take back what was not handed out yet of an event with `delay` or `at`."""
+    def cancel(self, event_id: str) -> Promise[int | None]:
+        """Take back what was not handed out yet of an event with `delay` or `at`.
+
+        Answers how many deliveries, or None where that is not known yet (a transactional step).
+        """
         ...
 
     def state_get(self, group: str, key: str) -> Any:

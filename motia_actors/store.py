@@ -58,9 +58,9 @@ class StateClear(Write[int], frozen=True):
 
 
 class StateExpect(Write[None], frozen=True):
-    """Fail the commit with ConflictError unless (group, key) holds value; None: nothing.
+    """Fail the commit with ConflictError unless (group, key) holds value, None: nothing.
 
-    Stands before the writes of its commit: it looks at what was there before them.
+    Stands before the other writes of its commit.
     """
 
     group: str
@@ -210,9 +210,8 @@ class Sweep(Write[int], frozen=True):
 class CronFire(Write[Literal["fired", "taken", "busy"]], frozen=True):
     """Claim the slot of a cron step and queue its run, both or neither.
 
-    `taken`: this slot or a later one was claimed before. `busy`: allow_overlap is False and a
-    delivery of the step is still queued, leased or waiting for a retry; the slot counts as
-    claimed.
+    `taken`: this slot or a later one was claimed before. `busy`: claimed now, but allow_overlap
+    is False and a delivery of the step is still queued, leased or waiting for a retry.
     """
 
     step: str
@@ -222,10 +221,7 @@ class CronFire(Write[Literal["fired", "taken", "busy"]], frozen=True):
 
 
 class JournalAppend(Write[None], frozen=True):
-    """Append a record to the journal of a kind, dropping its oldest past the limit.
-
-    Kinds in use: `log`.
-    """
+    """Append a record to the journal of a kind (`log`), dropping its oldest past the limit."""
 
     kind: str
     record: bytes
@@ -283,10 +279,9 @@ class Streams(Protocol):
 
 
 class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
-    """How many deliveries of a step there are: due or waiting, leased, and dead.
+    """How many deliveries of a step there are.
 
-    `waiting` counts everything not leased and not dead: due now, delayed, due for a retry or
-    behind another one of its FIFO group.
+    `waiting` are those neither leased nor dead: due, delayed, retrying or behind others.
     """
 
     waiting: int
@@ -298,10 +293,7 @@ class EventQueue(Protocol):
     """Reads of the queues."""
 
     def next_due_s(self, step: str) -> float | None:
-        """When the next delivery of the step is due; the past where one is due now.
-
-        A running lease is due when it ends. None where there is no delivery at all.
-        """
+        """When the next delivery is due or a running lease ends; None where there is neither."""
         ...
 
     def depth(self, step: str) -> QueueDepth:
@@ -325,10 +317,7 @@ class EventQueue(Protocol):
         ...
 
     def free_dead_owners(self) -> int:
-        """Make due what processes held that have died since; answers how many deliveries.
-
-        A write, but one that belongs to nobody's commit: it waits until it is on disk.
-        """
+        """Make due, on disk, what processes held that died since; answers how many deliveries."""
         ...
 
 

@@ -80,7 +80,8 @@ class Context:
     def cancel(self, event_id: Any) -> Any:
         """Take back an event that was emitted with `delay` or `at`, by the id that emit answered.
 
-        Answers how many of its deliveries were not handed out yet, and never will be.
+        Answers how many of its deliveries were not handed out yet, and never will be; in a
+        transactional step None, because it is done when the handler has come back.
         """
         return self._operations.write(self._operations.effects.cancel(event_id))
 
