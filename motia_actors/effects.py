@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
+from motia_actors.arguments import Queueing, briefly, key_text, queueing
 from motia_actors.clock import Clock
 from motia_actors.errors import InvalidInputError, UnknownStreamError, UsageError
 from motia_actors.messages import Call, Event, Target
@@ -18,6 +19,7 @@ from motia_actors.promise import Promise
 from motia_actors.runner import Effects
 from motia_actors.steps.config import Step
 from motia_actors.store import (
+    EventCancel,
     EventPut,
     StateClear,
     StateDelete,
@@ -41,6 +43,7 @@ Validator = Callable[[object], Sequence[tuple[str, str]]]
 _PENDING_COUNT = 256
 
 _NOTHING: Promise[Any] = Promise.of(None)
+_AT_ONCE = Queueing()
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,21 +79,28 @@ class CallEffects(Effects):
 
     # Events.
 
-    def emit(self, event: Mapping[str, Any]) -> Promise[None]:
-        """Queue an event for every step of its topic.
+    def emit(self, event: Mapping[str, Any]) -> Promise[str | None]:
+        """Queue an event for every step of its topic; answers its id.
 
-        A topic that the step does not declare is not delivered, and logged as an error.
+        A topic that the step does not declare is not delivered, and logged as an error; then the
+        answer is None. Where an earlier event with the `dedupeKey` stands, it is that one's id.
 
         Raises:
-            UsageError: event is no mapping with a text `topic`.
+            UsageError: event is no mapping with a text `topic`, or says wrongly how to queue it.
             PayloadError: its data has no JSON form.
         """
         topic = event.get("topic") if isinstance(event, Mapping) else None
         if not isinstance(topic, str):
             raise UsageError(
-                f"emit got {_briefly(event)}; write emit({{'topic': 'order.created', 'data': …}})"
+                f"emit got {briefly(event)}; write emit({{'topic': 'order.created', 'data': …}})"
             )
         step, world = self._step, self._world
+        now_s = world.clock.now_s()
+        group = event.get("messageGroupId")
+        # Most events have topic and data and nothing else.
+        how = _AT_ONCE
+        if len(event) > 1 + ("data" in event) + (group is not None):
+            how = queueing(event, now_s=now_s)
         if not step.may_emit(topic):
             declared = [emit.topic for emit in step.emits]
             self.log(
@@ -99,45 +109,67 @@ class CallEffects(Effects):
                 {"topic": topic, "declared": declared, "file": step.id},
             )
             return _NOTHING
-        group = event.get("messageGroupId")
         put = Event(
-            id=world.new_event_id(world.clock.now_s()),
+            id=world.new_event_id(now_s),
             topic=topic,
             data=encode(event.get("data")),
             trace_id=self.call.trace_id,
             flows=step.flows,
-            group_id=None if group is None else _key("messageGroupId", group),
+            group_id=None if group is None else key_text("messageGroupId", group),
         )
         targets = world.route(topic)
         if not targets:
-            return _NOTHING
-        return self._write(EventPut(event=put, targets=targets), _none)
+            return Promise.of(put.id)
+        write = EventPut(
+            event=put,
+            targets=targets,
+            dedupe_key=how.dedupe_key,
+            dedupe_window_s=how.dedupe_window_s,
+            not_before_s=how.not_before_s,
+        )
+        return self._write(write, _same)
+
+    def cancel(self, event_id: str) -> Promise[int | None]:
+        """Remove what was not handed out yet of an event with `delay` or `at`; answers how much.
+
+        In a transactional step the answer is None: it happens, or not, with the end of the call.
+
+        Raises:
+            UsageError: event_id is no text.
+        """
+        if not isinstance(event_id, str):
+            raise UsageError(
+                f"cancel got {briefly(event_id)}; write cancel(event_id) with what emit answered"
+            )
+        return self._write(EventCancel(event_id=event_id), _same)
 
     # State.
 
     def state_get(self, group: str, key: str) -> Any:
         """Read the stored value, None where there is none."""
-        value = self._store.state.get(_key("group", group), _key("key", key))
+        value = self._store.state.get(key_text("group", group), key_text("key", key))
         return None if value is None else decode(value)
 
     def state_group(self, group: str) -> list[Any]:
         """All values of the group, in the order of their keys."""
-        items = self._store.state.group(_key("group", group))
+        items = self._store.state.group(key_text("group", group))
         return [decode(item.value) for item in items]
 
     def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
         """Store value; answers it. Raises PayloadError where it has no JSON form."""
         data = encode(value)
-        write = StateSet(group=_key("group", group), key=_key("key", key), value=data)
+        write = StateSet(group=key_text("group", group), key=key_text("key", key), value=data)
         return self._write(write, lambda _: value)
 
     def state_delete(self, group: str, key: str) -> Promise[Any]:
         """Remove; answers the old value or None."""
-        return self._write(StateDelete(group=_key("group", group), key=_key("key", key)), _decoded)
+        return self._write(
+            StateDelete(group=key_text("group", group), key=key_text("key", key)), _decoded
+        )
 
     def state_clear(self, group: str) -> Promise[None]:
         """Remove all values of the group."""
-        return self._write(StateClear(group=_key("group", group)), _none)
+        return self._write(StateClear(group=key_text("group", group)), _none)
 
     # Streams.
 
@@ -148,14 +180,14 @@ class CallEffects(Effects):
     def stream_get(self, stream: str, group: str, item_id: str) -> Any:
         """Read the item with `__motia`, or None."""
         self._known(stream)
-        group = _key("group", group)
-        data = self._store.streams.get(stream, group, _key("id", item_id))
+        group = key_text("group", group)
+        data = self._store.streams.get(stream, group, key_text("id", item_id))
         return None if data is None else _marked(decode(data), stream, group)
 
     def stream_group(self, stream: str, group: str) -> list[Any]:
         """All items of the group, each with `__motia`, in the order of their creation."""
         self._known(stream)
-        group = _key("group", group)
+        group = key_text("group", group)
         items = self._store.streams.group(stream, group)
         return [_marked(decode(data), stream, group) for data in items]
 
@@ -171,11 +203,11 @@ class CallEffects(Effects):
         validator = self._known(stream)
         if data is None or data is False or data in (0, ""):
             return _NOTHING
-        group, item_id = _key("group", group), _key("id", item_id)
+        group, item_id = key_text("group", group), key_text("id", item_id)
         fields = data if isinstance(data, dict) else decode(encode(data))
         if not isinstance(fields, dict):
             raise UsageError(
-                f"stream {stream!r} keeps objects, not {_briefly(data)}; "
+                f"stream {stream!r} keeps objects, not {briefly(data)}; "
                 f"write set(group, id, {{'value': …}})"
             )
         item = {**fields, "id": item_id}
@@ -189,8 +221,8 @@ class CallEffects(Effects):
     def stream_delete(self, stream: str, group: str, item_id: str) -> Promise[Any]:
         """Remove; answers the old item with `__motia`, or None."""
         self._known(stream)
-        group = _key("group", group)
-        write = StreamDelete(stream=stream, group=group, item_id=_key("id", item_id))
+        group = key_text("group", group)
+        write = StreamDelete(stream=stream, group=group, item_id=key_text("id", item_id))
 
         def old(data: bytes | None) -> Any:
             return None if data is None else _marked(decode(data), stream, group)
@@ -204,14 +236,14 @@ class CallEffects(Effects):
         self._known(stream)
         if not isinstance(channel, Mapping) or not isinstance(event, Mapping):
             raise UsageError(
-                f"send of stream {stream!r} got {_briefly(channel)}, {_briefly(event)}; "
+                f"send of stream {stream!r} got {briefly(channel)}, {briefly(event)}; "
                 f"write send({{'groupId': …}}, {{'type': …, 'data': …}})"
             )
         item_id = channel.get("id")
         write = StreamSend(
             stream=stream,
-            group=_key("groupId", channel.get("groupId")),
-            item_id=None if item_id is None else _key("id", item_id),
+            group=key_text("groupId", channel.get("groupId")),
+            item_id=None if item_id is None else key_text("id", item_id),
             data=encode({"type": event.get("type"), "data": event.get("data")}),
         )
         return self._write(write, _none)
@@ -318,6 +350,10 @@ def _none(_: object) -> None:
     return None
 
 
+def _same(value: T) -> T:
+    return value
+
+
 def _decoded(data: bytes | None) -> Any:
     return None if data is None else decode(data)
 
@@ -332,19 +368,3 @@ def _marked(item: Any, stream: str, group: str) -> Any:
         "id": item.get("id"),
     }
     return {**item, "__motia": place}
-
-
-def _key(what: str, value: object) -> str:
-    """Write a key as text; numbers and None read as JavaScript would write them, as in Motia."""
-    if isinstance(value, str):
-        return value
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, dict | list | set | tuple):
-        raise UsageError(f"{what} must be a text, not {_briefly(value)}")
-    return str(value)
-
-
-def _briefly(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -161,6 +161,20 @@ class StoreFullError(StoreError):
     retry_after_s = 5.0
 
 
+class QueueFullError(StoreError):
+    """The queue of a step is at depth_max. The emitter may try again after retry_after_s."""
+
+    def __init__(
+        self, step: str, *, depth: int, depth_max: int, retry_after_s: float = 1.0
+    ) -> None:
+        super().__init__(
+            f"queue of step {step!r} holds {depth} deliveries, its limit is {depth_max}; "
+            f"try again in {retry_after_s:g} s or raise infrastructure.queue.depth"
+        )
+        self.step, self.depth, self.depth_max = step, depth, depth_max
+        self.retry_after_s = retry_after_s
+
+
 class StoreClosedError(StoreError):
     """The store was closed, or is used by a process other than the one that opened it."""
 

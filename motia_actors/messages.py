@@ -28,12 +28,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One step an event goes to, with what the queue must know of it when the event is put.
 
     `step` is the step's id, `delay_s` the seconds before the first delivery, `is_fifo` whether
-    the event's group keeps its order there.
+    the event's group keeps its order there, `depth_max` how many deliveries may be queued there,
+    leased ones included, before one more is refused (None: any number).
     """
 
     step: str
     delay_s: float = 0.0
     is_fifo: bool = False
+    depth_max: int | None = None
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +58,18 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that was given up: what it was, how often it ran, and what it died of."""
+    """A delivery that was given up: what it was, how often it ran, and what it died of.
 
+    `id` names it among all dead letters there ever are. `error` says what it died of, `stack`
+    where.
+    """
+
+    id: str
     event: Event
     step: str
     attempts: int
     error: str
+    stack: str
     put_s: float
     died_s: float
 
@@ -146,6 +154,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` is the exception's class name, `stack` its traceback without frames of ours.
     `is_timeout`: it ran past its time limit. `is_final`: a retry cannot mend it.
+    `retry_after_s`: it had no fault but found no room, and there may be some then.
     """
 
     kind: str
@@ -153,6 +162,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     stack: str = ""
     is_timeout: bool = False
     is_final: bool = False
+    retry_after_s: float | None = None
 
 
 Outcome = Returned | Failed

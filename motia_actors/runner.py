@@ -28,8 +28,19 @@ class Effects(Protocol):
 
     call: Call
 
-    def emit(self, event: Mapping[str, Any]) -> Promise[None]:
-        """Queue an event: keys `topic`, `data`, and `messageGroupId` where there is one."""
+    def emit(self, event: Mapping[str, Any]) -> Promise[str | None]:
+        """Queue an event; answers its id, or None where the step may not emit the topic.
+
+        Keys are `topic` and `data`, and where they are wanted `messageGroupId`; `dedupeKey` and
+        `dedupeWindow` in seconds; `delay` in seconds or `at`, a point in time.
+        """
+        ...
+
+    def cancel(self, event_id: str) -> Promise[int | None]:
+        """Take back what was not handed out yet of an event with `delay` or `at`.
+
+        Answers how many deliveries, or None where that is not known yet (a transactional step).
+        """
         ...
 
     def state_get(self, group: str, key: str) -> Any:

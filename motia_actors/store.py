@@ -58,9 +58,9 @@ class StateClear(Write[int], frozen=True):
 
 
 class StateExpect(Write[None], frozen=True):
-    """Fail the commit with ConflictError unless (group, key) holds value; None: nothing.
+    """Fail the commit with ConflictError unless (group, key) holds value, None: nothing.
 
-    Stands before the writes of its commit: it looks at what was there before them.
+    Stands before the other writes of its commit.
     """
 
     group: str
@@ -100,15 +100,34 @@ class StreamSend(Write[None], frozen=True):
 # Events: a queue for each step.
 
 
-class EventPut(Write[None], frozen=True):
-    """Queue the event for every target. With no targets nothing is kept.
+class EventPut(Write[str], frozen=True):
+    """Queue the event for every target; answers the id of the event that stands for it.
 
-    A target with is_fifo and an event with a group_id: the delivery is not leased before every
-    earlier one of that (step, group) was acked or buried.
+    With no targets nothing is kept. A target with is_fifo and an event with a group_id: the
+    delivery is not leased before every earlier one of that (step, group) was acked, buried or
+    cancelled. So a group's order is that of its puts, and a scheduled event holds up later ones.
+
+    With dedupe_key, an event of the topic that was put with the same key less than its
+    dedupe_window_s ago stands for this one, whatever became of it: nothing new is queued.
+    not_before_s, in seconds since 1970, is when the event is due at the earliest; only with it
+    does EventCancel find the event. A step at its depth_max fails the commit: QueueFullError.
     """
 
     event: Event
     targets: tuple[Target, ...]
+    dedupe_key: str | None = None
+    dedupe_window_s: float = 120.0
+    not_before_s: float | None = None
+
+
+class EventCancel(Write[int], frozen=True):
+    """Remove the deliveries of an event that are not leased now; answers how many.
+
+    Finds only events that were put with not_before_s; whether a delivery waits for its time, its
+    turn or a retry, it goes. Dead letters stay, and so does a dedupe key.
+    """
+
+    event_id: str
 
 
 class Lease(Write[list[Delivery]], frozen=True):
@@ -153,14 +172,46 @@ class Bury(Write[None], frozen=True):
 
     delivery: Delivery
     error: str
+    stack: str = ""
+
+
+class DeadReplay(Write[int], frozen=True):
+    """Queue dead letters of a step again, oldest first; answers how many.
+
+    They are due now, their attempts count from 1 again, and in a FIFO group they come last.
+    ids None: all; ids that are not there are passed over. With exactly one id, data may take the
+    place of the event's. No depth_max holds them back.
+    """
+
+    step: str
+    ids: tuple[str, ...] | None = None
+    data: bytes | None = None
+
+
+class DeadPurge(Write[int], frozen=True):
+    """Forget dead letters of a step, all where ids is None; answers how many."""
+
+    step: str
+    ids: tuple[str, ...] | None = None
+
+
+class Sweep(Write[int], frozen=True):
+    """Remove what nobody needs any more: up to rows_max rows; answers how many.
+
+    These are dedupe keys past their window, and dead letters that are dead_age_s old or past the
+    newest dead_count_max of their step. Call it again while it answers rows_max.
+    """
+
+    dead_age_s: float
+    dead_count_max: int
+    rows_max: int = 1000
 
 
 class CronFire(Write[Literal["fired", "taken", "busy"]], frozen=True):
     """Claim the slot of a cron step and queue its run, both or neither.
 
-    `taken`: this slot or a later one was claimed before. `busy`: allow_overlap is False and a
-    delivery of the step is still queued, leased or waiting for a retry; the slot counts as
-    claimed.
+    `taken`: this slot or a later one was claimed before. `busy`: claimed now, but allow_overlap
+    is False and a delivery of the step is still queued, leased or waiting for a retry.
     """
 
     step: str
@@ -170,10 +221,7 @@ class CronFire(Write[Literal["fired", "taken", "busy"]], frozen=True):
 
 
 class JournalAppend(Write[None], frozen=True):
-    """Append a record to the journal of a kind, dropping its oldest past the limit.
-
-    Kinds in use: `log`.
-    """
+    """Append a record to the journal of a kind (`log`), dropping its oldest past the limit."""
 
     kind: str
     record: bytes
@@ -231,10 +279,9 @@ class Streams(Protocol):
 
 
 class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
-    """How many deliveries of a step there are: due or waiting, leased, and dead.
+    """How many deliveries of a step there are.
 
-    `waiting` counts everything not leased and not dead: due now, delayed, due for a retry or
-    behind another one of its FIFO group.
+    `waiting` are those neither leased nor dead: due, delayed, retrying or behind others.
     """
 
     waiting: int
@@ -246,10 +293,7 @@ class EventQueue(Protocol):
     """Reads of the queues."""
 
     def next_due_s(self, step: str) -> float | None:
-        """When the next delivery of the step is due; the past where one is due now.
-
-        A running lease is due when it ends. None where there is no delivery at all.
-        """
+        """When the next delivery is due or a running lease ends; None where there is neither."""
         ...
 
     def depth(self, step: str) -> QueueDepth:
@@ -260,8 +304,12 @@ class EventQueue(Protocol):
         """Ids of all steps that have a delivery or a dead letter, sorted."""
         ...
 
-    def dead(self, step: str, *, count_max: int) -> list[DeadLetter]:
-        """The step's dead letters, oldest first."""
+    def dead(self, step: str, *, count_max: int, after_id: str | None = None) -> list[DeadLetter]:
+        """The step's dead letters, oldest first: up to count_max of those after after_id."""
+        ...
+
+    def dead_letter(self, step: str, letter_id: str) -> DeadLetter | None:
+        """The step's dead letter of this id, or None."""
         ...
 
     def last_slot_s(self, step: str) -> float | None:
@@ -269,10 +317,7 @@ class EventQueue(Protocol):
         ...
 
     def free_dead_owners(self) -> int:
-        """Make due what processes held that have died since; answers how many deliveries.
-
-        A write, but one that belongs to nobody's commit: it waits until it is on disk.
-        """
+        """Make due, on disk, what processes held that died since; answers how many deliveries."""
         ...
 
 
@@ -326,8 +371,8 @@ class Store(Protocol):
         """Keep all writes or none; the promise answers each write's answer, in order.
 
         Never blocks on the disk. The promise is kept once everything is durable, and fails with
-        PayloadTooLargeError, LeaseLostError, ConflictError, StoreFullError or StoreClosedError,
-        in which case nothing of this commit was kept and other commits are not touched.
+        PayloadTooLargeError, UsageError, LeaseLostError, ConflictError, QueueFullError,
+        StoreFullError or StoreClosedError: then nothing of it was kept, and others are unharmed.
         """
         ...
 

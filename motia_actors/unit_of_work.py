@@ -15,6 +15,7 @@ from motia_actors.errors import UsageError
 from motia_actors.payload import decode
 from motia_actors.promise import Promise
 from motia_actors.store import (
+    EventCancel,
     EventPut,
     State,
     StateClear,
@@ -104,7 +105,9 @@ class UnitOfWork:
             case StreamSend():
                 return None
             case EventPut(event=event):
-                return event.id
+                return event.id  # Even if another will turn out to stand for it.
+            case EventCancel():
+                return None  # How many there are to cancel is not known before the end.
             case _:
                 raise UsageError(f"a handler cannot do {type(write).__name__}")
 

@@ -155,6 +155,19 @@ def test_an_input_that_breaks_its_schema_is_a_dead_letter_at_once(project: Path)
     assert shop.stop()
 
 
+def test_a_request_whose_event_finds_a_full_queue_is_a_503(project: Path) -> None:
+    limited = '"emits": [], "infrastructure": {"queue": {"depth": 1, "delaySeconds": 60}},'
+    (project / "steps/ship_step.py").write_text(SHIP.replace('"emits": [],', limited), "utf-8")
+    shop = Shop(project)
+    shop.start()
+
+    answers = [shop.ask("POST", "/orders", {"sku": sku})[0] for sku in ("pen", "ink")]
+
+    assert answers == ["202 Accepted", "503 Service Unavailable"]
+    assert shop.running.store.events.depth("steps/ship_step.py").waiting == 1
+    assert shop.stop()
+
+
 @pytest.mark.parametrize("validate", ["warn", "off"])
 def test_a_lenient_project_handles_what_breaks_its_schema(project: Path, validate: str) -> None:
     (project / "steps/order_step.py").write_text(ORDER.replace("COUNT = 1", "COUNT = 0"), "utf-8")

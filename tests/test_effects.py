@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from motia_actors.errors import (
     InvalidInputError,
     PayloadError,
+    QueueFullError,
     StoreFullError,
     UnknownStreamError,
     UsageError,
 )
+from motia_actors.messages import Target
 from motia_actors.store import Lease
 from tests.runners.rig import Rig
 
@@ -68,6 +70,135 @@ def test_an_empty_emits_allows_every_topic_also_one_without_listeners() -> None:
 
     assert rig.store.events.depth("steps/charge_step.py").waiting == 1
     assert rig.lines() == []
+
+
+def emitted(rig: Rig, **how: object) -> str | None:
+    return rig.effects().emit({"topic": "order.created", "data": {}, **how}).result()
+
+
+def due_in_s(rig: Rig) -> float:
+    due_s = rig.store.events.next_due_s("steps/charge_step.py")
+    assert due_s is not None
+    return due_s - rig.clock.now_s()
+
+
+def test_an_emit_answers_its_events_id_also_where_nobody_listens() -> None:
+    rig = Rig()
+
+    event_id = emitted(rig)
+
+    (delivery,) = rig.store.write(Lease(step="steps/charge_step.py", count_max=9, visibility_s=9))
+    assert event_id == delivery.event.id
+    assert rig.effects().emit({"topic": "nobody.listens"}).result() not in (None, event_id)
+
+
+def test_an_emit_with_a_dedupe_key_answers_the_event_that_stands_for_its_window() -> None:
+    rig = Rig()
+
+    first = emitted(rig, dedupeKey="k")
+    rig.clock.advance(119.0)
+    assert emitted(rig, dedupeKey="k") == first
+    rig.clock.advance(1.0)
+    short = emitted(rig, dedupeKey="k", dedupeWindow=0.5)
+    assert short != first
+    rig.clock.advance(0.5)
+
+    assert emitted(rig, dedupeKey="k") not in (first, short)
+    assert rig.store.events.depth("steps/charge_step.py").waiting == 3
+
+
+def test_a_dedupe_key_without_data_counts_too() -> None:
+    rig = Rig()
+    event = {"topic": "order.created", "dedupeKey": 7}
+
+    ids = {rig.effects().emit(event).result() for _ in range(2)}
+
+    assert len(ids) == 1
+
+
+NOW = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)  # As the rig's clock has it.
+
+
+@pytest.mark.parametrize(
+    ("how", "due_s"),
+    [
+        ({"delay": 90}, 90),
+        ({"delay": 0.5}, 0.5),
+        ({"delay": None, "at": None}, 0),
+        ({"at": NOW + timedelta(hours=1)}, 3600),
+        ({"at": (NOW + timedelta(hours=1)).isoformat()}, 3600),
+        ({"at": "2023-11-14T22:13:21Z"}, 1),
+        ({"at": "2023-11-15T00:13:21+02:00"}, 1),
+        ({"at": NOW.timestamp() + 5}, 5),
+        ({"at": 0}, 0),
+    ],
+)
+def test_an_emit_with_a_time_is_due_then(how: dict[str, object], due_s: float) -> None:
+    rig = Rig()
+
+    emitted(rig, **how)
+
+    assert due_in_s(rig) == due_s
+
+
+@pytest.mark.parametrize(
+    ("how", "advice"),
+    [
+        ({"delay": -1}, "delay is -1; write seconds"),
+        ({"delay": "5"}, "delay is '5'; write seconds"),
+        ({"delay": True}, "delay is True"),
+        ({"delay": float("nan")}, "delay is nan"),
+        ({"delay": 1, "at": 1}, "both delay and at"),
+        ({"at": "tomorrow"}, "write ISO 8601"),
+        ({"at": "2030-01-31T08:00:00"}, "write an offset"),
+        ({"at": NOW.replace(tzinfo=None)}, r"write an offset, such as '2023.*\+00:00'"),
+        ({"at": NOW.date()}, "at is a day"),
+        ({"at": True}, "at is True"),
+        ({"at": NOW.timestamp() * 1000}, "write seconds since 1970"),
+        ({"at": float("inf")}, "write seconds since 1970"),
+        ({"at": [1]}, "write a datetime"),
+        ({"dedupeKey": ["k"]}, "dedupeKey must be a text"),
+        ({"dedupeKey": "k", "dedupeWindow": -1}, "dedupeWindow is -1"),
+        ({"dedupeKey": "k", "dedupeWindow": "1h"}, "dedupeWindow is '1h'"),
+        ({"dedupeWindow": 60}, "for a dedupeKey"),
+    ],
+)
+def test_a_wrong_way_to_queue_is_refused_with_the_right_one(
+    how: dict[str, object], advice: str
+) -> None:
+    rig = Rig()
+
+    with pytest.raises(UsageError, match=advice):
+        emitted(rig, **how)
+    assert rig.store.events.steps() == []
+
+
+def test_a_scheduled_event_is_cancelled_by_what_emit_answered() -> None:
+    rig = Rig()
+    event_id = emitted(rig, delay=60)
+    assert event_id is not None
+
+    assert rig.effects().cancel(event_id).result() == 1
+    assert rig.effects().cancel(event_id).result() == 0
+    assert rig.store.events.steps() == []
+
+
+@pytest.mark.parametrize("event_id", [None, 5, ["e"]])
+def test_a_cancel_of_no_id_shows_the_right_call(event_id: Any) -> None:
+    with pytest.raises(UsageError, match=r"write cancel\(event_id\)"):
+        Rig().effects().cancel(event_id)
+
+
+def test_an_emit_into_a_full_queue_fails_and_so_does_the_settling() -> None:
+    rig = Rig()
+    rig.topics["order.created"] = (Target(step="steps/charge_step.py", depth_max=1),)
+    effects = rig.effects()
+    effects.emit({"topic": "order.created"})
+
+    refused = effects.emit({"topic": "order.created"})
+
+    assert isinstance(refused.error, QueueFullError)
+    assert isinstance(effects.settle().error, QueueFullError)
 
 
 @pytest.mark.parametrize("event", [{"data": 1}, {"topic": 5}, ["order.created"], None])

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from motia_actors.clock import ManualClock
 from motia_actors.errors import ConflictError, UsageError
-from motia_actors.messages import Event
+from motia_actors.messages import Event, Target
 from motia_actors.store import (
+    EventCancel,
     EventPut,
     Lease,
     StateClear,
@@ -185,3 +186,16 @@ def test_an_expectation_of_nothing_is_kept_where_there_is_nothing(store: MemoryS
 
     with pytest.raises(ConflictError):
         store.commit([StateExpect(group="g", key="a", value=None)]).result()
+
+
+def test_a_cancellation_is_kept_back_and_its_answer_is_not_known(store: MemoryStore) -> None:
+    event = Event(id="e", topic="t", data=b"1", trace_id="x")
+    later_s = ManualClock().now_s() + 60.0
+    store.write(EventPut(event=event, targets=(Target(step="s"),), not_before_s=later_s))
+    unit = UnitOfWork(store)
+
+    assert unit.commit([EventCancel(event_id="e")]).result() == [None]
+
+    assert store.events.depth("s").waiting == 1
+    assert store.commit(unit.writes()).result() == [1]
+    assert store.events.steps() == []

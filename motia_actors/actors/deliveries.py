@@ -189,7 +189,7 @@ class Deliveries:
         logger.error(
             "%s: %s; kept as a dead letter", failed.kind, failed.message, extra={"fields": fields}
         )
-        return Bury(delivery=delivery, error=decision.error)
+        return Bury(delivery=delivery, error=decision.error, stack=decision.stack)
 
 
 def _renew_after_s(port: Port) -> float:

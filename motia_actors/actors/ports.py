@@ -53,4 +53,9 @@ class Table:
 def target_of(step: Step) -> Target:
     """The step as the queue knows it."""
     queue = step.infrastructure.queue
-    return Target(step=step.id, delay_s=queue.delay_s, is_fifo=queue.is_fifo)
+    return Target(
+        step=step.id,
+        delay_s=queue.delay_s,
+        is_fifo=queue.is_fifo,
+        depth_max=queue.depth_max,
+    )

@@ -18,9 +18,10 @@ class RetryIn(msgspec.Struct, frozen=True):
 
 
 class BuryIt(msgspec.Struct, frozen=True):
-    """Keep it as a dead letter; error says what it died of."""
+    """Keep it as a dead letter; error says what it died of, stack where."""
 
     error: str
+    stack: str = ""
 
 
 def after_failure(
@@ -35,7 +36,7 @@ def after_failure(
         chance: A random number from 0 to 1, for the jitter.
     """
     if failed.is_final or attempt > policy.retries_max:
-        return BuryIt(f"{failed.kind}: {failed.message}\n{failed.stack}".strip())
+        return BuryIt(f"{failed.kind}: {failed.message}", failed.stack)
     return RetryIn(delay_s=delay_s(policy.backoff, attempt=attempt, chance=chance))
 
 

@@ -1,4 +1,4 @@
-"""What a handler gets as its context: `emit logger state streams` and who is calling.
+"""What a handler gets as its context: `emit cancel logger state streams` and who is calling.
 
 One context serves both ways of writing handlers. Where an event loop runs on the calling
 thread every operation starts at once and answers an awaitable; elsewhere it waits and answers
@@ -20,6 +20,16 @@ from motia_actors.runners.operations import Operations
 from motia_actors.runners.waiting import Done, has_loop
 
 _MISSING: Any = object()
+
+# What is written in place of a key of `emit`.
+_SLIPS = (
+    ("type", "topic"),
+    ("payload", "data"),
+    ("message_group_id", "messageGroupId"),
+    ("dedupe_key", "dedupeKey"),
+    ("dedupe_window", "dedupeWindow"),
+    ("delaySeconds", "delay"),
+)
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^0-9A-Za-z]+")
 
@@ -51,18 +61,29 @@ class Context:
             value = Logger(self._operations.effects)
         else:
             raise AttributeError(
-                f"context has no {name!r}; it has emit, logger, state, streams, trace_id "
+                f"context has no {name!r}; it has emit, cancel, logger, state, streams, trace_id "
                 f"(traceId), flows and delivery"
             )
         self.__dict__[name] = value
         return value
 
     def emit(self, event: Any, data: Any = _MISSING) -> Any:
-        """Queue an event: `emit({"topic": "order.created", "data": {…}})`.
+        """Queue an event: `emit({"topic": "order.created", "data": {…}})`; answers its id.
 
-        It is on disk once the awaitable, or the call, returns.
+        It is on disk once the awaitable, or the call, returns. `messageGroupId` is for the order
+        of fifo steps. With `dedupeKey` further events of topic and key are dropped for
+        `dedupeWindow` seconds (120), and answer the first one's id. `delay` in seconds, or `at` as
+        ISO 8601 text with an offset, datetime or seconds since 1970, is when it is handed out.
         """
         return self._operations.write(self._operations.effects.emit(self._as_event(event, data)))
+
+    def cancel(self, event_id: Any) -> Any:
+        """Take back an event that was emitted with `delay` or `at`, by the id that emit answered.
+
+        Answers how many of its deliveries were not handed out yet, and never will be; in a
+        transactional step None, because it is done when the handler has come back.
+        """
+        return self._operations.write(self._operations.effects.cancel(event_id))
 
     def _as_event(self, event: Any, data: Any) -> Any:
         if isinstance(event, str):
@@ -72,7 +93,9 @@ class Context:
             return {"topic": event, "data": None if data is _MISSING else data}
         if not isinstance(event, Mapping):
             return event
-        for wrong, right in (("type", "topic"), ("payload", "data")):
+        if len(event) == 2 and "topic" in event and "data" in event:
+            return event  # As most are.
+        for wrong, right in _SLIPS:
             if right not in event and wrong in event:
                 self._operations.warn(f'emit({{"{wrong}": …}})', f'emit({{"{right}": …}})')
                 event = {**event, right: event[wrong]}

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from traceback import StackSummary, TracebackException
 
+from motia_actors.errors import QueueFullError, StoreFullError
 from motia_actors.messages import Failed
 
 MESSAGE_CHARS_MAX = 8_192
@@ -19,6 +20,9 @@ _HIDDEN = (
     *(str(_LOOP / name) for name in ("base_events.py", "events.py", "runners.py")),
 )
 
+# No fault of the handler's: whoever asked may try again.
+_NO_ROOM = (QueueFullError, StoreFullError)
+
 
 def failed(error: BaseException) -> Failed:
     """Describe error; never raises, whatever the error's own methods do."""
@@ -30,6 +34,7 @@ def failed(error: BaseException) -> Failed:
         kind=type(error).__name__,
         message=message[:MESSAGE_CHARS_MAX],
         stack=_stack(error),
+        retry_after_s=error.retry_after_s if isinstance(error, _NO_ROOM) else None,
     )
 
 

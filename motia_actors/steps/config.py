@@ -48,10 +48,12 @@ class QueuePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How the step's deliveries are handed out: 1 + retries_max runs, then a dead letter.
 
     `is_transactional`: what the handler writes and emits is committed with its ack or not at all.
+    `depth_max`: deliveries that may be queued, leased ones included; then emits are refused.
     """
 
     is_fifo: bool = False
     is_transactional: bool = False
+    depth_max: int | None = None
     retries_max: int = 3
     visibility_s: float = 900.0
     delay_s: float = 0.0

@@ -26,6 +26,7 @@ from motia_actors.steps.report import Report
 MAILBOX_SIZE_MAX = 1_000_000
 CONCURRENCY_MAX = 10_000
 RETRIES_MAX = 10_000
+DEPTH_MAX = 1_000_000_000
 RESTARTS_MAX = 10_000
 
 # A delivery must outlive its handler, and the handler's end must still be written down.
@@ -41,6 +42,8 @@ QUEUE_HINTS = {
     "visibility": "write visibilityTimeout",
     "timeout": "write infrastructure.handler.timeout",
     "messageGroupId": 'give it to emit, and write type: "fifo" here',
+    "maxDepth": "write depth",
+    "size": "write depth",
 }
 HANDLER_HINTS = {"memory": "write ram, in MB", "timeoutSeconds": "write timeout"}
 HINTS = {
@@ -125,6 +128,7 @@ def _queue(fields: Fields, report: Report, *, timeout_s: float | None) -> QueueP
             "concurrency",
             "backoff",
             "transactional",
+            "depth",
         ),
         hints=QUEUE_HINTS,
     )
@@ -132,6 +136,7 @@ def _queue(fields: Fields, report: Report, *, timeout_s: float | None) -> QueueP
     return QueuePolicy(
         is_fifo=fields.choice("type", ("standard", "fifo"), default="standard") == "fifo",
         is_transactional=fields.flag("transactional", default=False),
+        depth_max=fields.count("depth", default=0, minimum=1, maximum=DEPTH_MAX) or None,
         retries_max=fields.count("maxRetries", default=default.retries_max, maximum=RETRIES_MAX),
         visibility_s=_visibility_s(fields, report, timeout_s=timeout_s),
         delay_s=fields.number("delaySeconds", default=default.delay_s),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from motia_actors.errors import PayloadTooLargeError
+from motia_actors.errors import PayloadTooLargeError, UsageError
 from motia_actors.store import (
     CronFire,
+    DeadReplay,
     EventPut,
     JournalAppend,
     StateSet,
@@ -19,9 +20,10 @@ VALUE_BYTES_MAX = 16 * 2**20
 JOURNAL_COUNT_MAX = 10_000
 CHANGES_COUNT_MAX = 10_000
 
-# A dead letter's error is kept for people to read; one that is longer is cut, not refused,
-# because a delivery that cannot be buried would come back for ever.
+# A dead letter's error and stack are kept for people to read; what is longer is cut, not
+# refused, because a delivery that cannot be buried would come back for ever.
 ERROR_CHARS_MAX = 16_384
+STACK_CHARS_MAX = 16_384
 
 # What a row costs beside its payload, roughly: key, header and the index rows around it.
 ROW_BYTES = 200
@@ -32,6 +34,7 @@ def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
 
     Raises:
         PayloadTooLargeError: a value is over value_bytes_max.
+        UsageError: new data for anything but one dead letter.
     """
     total_bytes = 0
     for write in writes:
@@ -48,6 +51,11 @@ def cut(error: str) -> str:
     return error[:ERROR_CHARS_MAX]
 
 
+def cut_stack(stack: str) -> str:
+    """Shorten a stack to what a dead letter keeps: its end, where it broke."""
+    return stack[-STACK_CHARS_MAX:]
+
+
 def _weigh(write: Write[object]) -> tuple[str, int, int]:
     """Name what grows (empty where nothing does), its value's bytes, the characters around."""
     match write:
@@ -61,13 +69,26 @@ def _weigh(write: Write[object]) -> tuple[str, int, int]:
             return f"event of stream {_short(stream)}", len(data), len(stream) + len(group)
         case EventPut(event=event, targets=targets):
             chars = ROW_BYTES * len(targets) + len(event.topic) + len(event.group_id or "")
+            if write.dedupe_key is not None or write.not_before_s is not None:
+                chars += ROW_BYTES * (1 + len(targets)) + len(event.id)
             return f"event of topic {_short(event.topic)}", len(event.data), chars
         case CronFire(event=event, step=step):
             return f"event of topic {_short(event.topic)}", len(event.data), len(step)
+        case DeadReplay(data=bytes() as data):
+            if write.ids is None or len(write.ids) != 1:
+                raise UsageError(
+                    f"new data goes to one dead letter, not to {_count(write.ids)}; "
+                    f"write DeadReplay(step=…, ids=(id,), data=…)"
+                )
+            return f"data of dead letter {_short(write.ids[0])}", len(data), 0
         case JournalAppend(kind=kind, record=record):
             return f"{kind} record", len(record), 0
         case _:
             return "", 0, 0
+
+
+def _count(ids: tuple[str, ...] | None) -> str:
+    return "all" if ids is None else str(len(ids))
 
 
 def _short(text: str) -> str:

@@ -95,8 +95,9 @@ class MemoryStore(Store):
         return 0
 
     def statistics(self) -> dict[str, float]:
-        """How many commits were kept."""
-        return {"commits": self._commits, "value_bytes_max": self.value_bytes_max}
+        """How many commits were kept, and how many rows there are."""
+        rows = {f"rows_{name}": count for name, count in self._world.queue.rows().items()}
+        return {"commits": self._commits, "value_bytes_max": self.value_bytes_max, **rows}
 
     def close(self) -> None:
         """Refuse further calls."""
@@ -282,9 +283,13 @@ class _Events(EventQueue):
         with self._world.reading():
             return self._world.queue.steps()
 
-    def dead(self, step: str, *, count_max: int) -> list[DeadLetter]:
+    def dead(self, step: str, *, count_max: int, after_id: str | None = None) -> list[DeadLetter]:
         with self._world.reading():
-            return list(itertools.islice(self._world.queue.dead(step), count_max))
+            return self._world.queue.dead(step, after_id=after_id)[: max(0, count_max)]
+
+    def dead_letter(self, step: str, letter_id: str) -> DeadLetter | None:
+        with self._world.reading():
+            return self._world.queue.dead_letter(step, letter_id)
 
     def last_slot_s(self, step: str) -> float | None:
         with self._world.reading():

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from motia_actors.clock import Clock
-from motia_actors.errors import LeaseLostError
+from motia_actors.errors import LeaseLostError, QueueFullError
 from motia_actors.messages import DeadLetter, Delivery, Event, Target
 from motia_actors.store import (
     Ack,
     Bury,
     CronFire,
+    DeadPurge,
+    DeadReplay,
+    EventCancel,
     EventPut,
     Extend,
     Lease,
     QueueDepth,
     Release,
     Retry,
+    Sweep,
     Write,
 )
-from motia_actors.stores import limits
+from motia_actors.stores import letters, limits
+from motia_actors.stores.memory_dead import Buried, Dedupes, Graveyard
 
-_QUEUE_WRITES = Ack | Bury | CronFire | EventPut | Extend | Lease | Release | Retry
+_SETTLING = Ack | Bury | Release | Retry
+_QUEUE_WRITES = (
+    CronFire | DeadPurge | DeadReplay | EventCancel | EventPut | Extend | Lease | Sweep | _SETTLING
+)
 
 
 class _Queued(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery: `lease` is the number of the running lease, 0 where there is none."""
+    """One delivery: `lease` is the number of the running lease, 0 where there is none.
+
+    `is_scheduled`: it can be cancelled.
+    """
 
     number: int
     event: Event
@@ -35,34 +46,36 @@ class _Queued(msgspec.Struct, frozen=True, kw_only=True):
     put_s: float
     due_s: float
     fifo_group: str | None
+    is_scheduled: bool = False
     attempt: int = 0
     lease: int = 0
 
 
 class Queue:
-    """Deliveries, dead letters and cron slots. The store's lock guards it."""
+    """Deliveries, dead letters, dedupe keys and cron slots. The store's lock guards it."""
 
     def __init__(self, clock: Clock) -> None:
         self.slots: dict[str, float] = {}
         self._clock = clock
         self._queued: dict[int, _Queued] = {}
-        self._dead: list[DeadLetter] = []
         self._number = 0
         self._undo: list[Callable[[], object]] = []
+        self._dead = Graveyard(self._undo)
+        self._dedupes = Dedupes(clock, self._undo)
 
     def apply(self, writes: Sequence[Write[object]], woken: set[str]) -> dict[int, object]:
         """Do those writes that are the queue's, all or none; answers by their index.
 
         Adds to woken the steps that have something new to lease, now or later.
         """
-        self._undo = []
+        self._undo.clear()
         try:
             return {
                 index: self._apply_one(write, woken)
                 for index, write in enumerate(writes)
                 if isinstance(write, _QUEUE_WRITES)
             }
-        except LeaseLostError:
+        except (LeaseLostError, QueueFullError):
             for undo in reversed(self._undo):
                 undo()
             raise
@@ -76,17 +89,31 @@ class Queue:
         now_s = self._clock.now_s()
         queued = self._of(step)
         leased = sum(1 for one in queued if one.lease and one.due_s > now_s)
-        dead = sum(1 for _ in self.dead(step))
+        dead = len(self._dead.of(step))
         return QueueDepth(waiting=len(queued) - leased, leased=leased, dead=dead)
 
     def steps(self) -> list[str]:
         """List the steps that have a delivery or a dead letter."""
         living = {queued.step for queued in self._queued.values()}
-        return sorted(living | {letter.step for letter in self._dead})
+        return sorted(living | self._dead.steps())
 
-    def dead(self, step: str) -> Iterator[DeadLetter]:
-        """Go through the step's dead letters, oldest first."""
-        return (letter for letter in self._dead if letter.step == step)
+    def dead(self, step: str, *, after_id: str | None) -> list[DeadLetter]:
+        """List the step's dead letters that come after one, oldest first."""
+        return self._dead.page(step, after_id=after_id)
+
+    def dead_letter(self, step: str, letter_id: str) -> DeadLetter | None:
+        """Find one of the step's dead letters."""
+        return next((one.letter for one in self._dead.of(step, [letter_id])), None)
+
+    def rows(self) -> dict[str, int]:
+        """Count what is kept."""
+        scheduled = sum(1 for queued in self._queued.values() if queued.is_scheduled)
+        return {
+            "due": len(self._queued),
+            "dead": len(self._dead),
+            "dedupes": len(self._dedupes),
+            "scheduled": scheduled,
+        }
 
     def _of(self, step: str) -> list[_Queued]:
         mine = [queued for queued in self._queued.values() if queued.step == step]
@@ -105,11 +132,18 @@ class Queue:
 
     def _apply_one(self, write: _QUEUE_WRITES, woken: set[str]) -> object:
         match write:
-            case EventPut(event=event, targets=targets):
-                for target in targets:
-                    self._put(event, target)
-                    woken.add(target.step)
-                return None
+            case EventPut():
+                return self._put_all(write, woken)
+            case EventCancel(event_id=event_id):
+                return self._cancel(event_id, woken)
+            case DeadReplay():
+                return self._replay(write, woken)
+            case DeadPurge(step=step, ids=ids):
+                return self._dead.remove(self._dead.of(step, ids))
+            case Sweep(rows_max=rows_max):
+                swept = self._dedupes.sweep(rows_max=rows_max)
+                old = self._dead.expired(write, now_s=self._clock.now_s())
+                return swept + self._dead.remove(old[: rows_max - swept])
             case CronFire():
                 return self._fire(write, woken)
             case Lease():
@@ -122,8 +156,29 @@ class Queue:
                 woken.add(write.delivery.step)
                 return None
 
-    def _put(self, event: Event, target: Target) -> None:
+    def _put_all(self, write: EventPut, woken: set[str]) -> str:
+        event, key = write.event, write.dedupe_key
+        if key is not None and write.targets:
+            other_id = self._dedupes.standing(event.topic, key)
+            if other_id is not None:
+                return other_id
+            self._dedupes.stand(event, key, window_s=write.dedupe_window_s)
+        for target in write.targets:
+            self._check_room(target)
+            self._put(event, target, not_before_s=write.not_before_s)
+            woken.add(target.step)
+        return event.id
+
+    def _check_room(self, target: Target) -> None:
+        if target.depth_max is None:
+            return
+        depth = len(self._of(target.step))
+        if depth >= target.depth_max:
+            raise QueueFullError(target.step, depth=depth, depth_max=target.depth_max)
+
+    def _put(self, event: Event, target: Target, *, not_before_s: float | None = None) -> None:
         now_s = self._clock.now_s()
+        due_s = now_s + target.delay_s
         self._number += 1
         self._keep(
             _Queued(
@@ -131,10 +186,46 @@ class Queue:
                 event=event,
                 step=target.step,
                 put_s=now_s,
-                due_s=now_s + target.delay_s,
+                due_s=due_s if not_before_s is None else max(due_s, not_before_s),
                 fifo_group=event.group_id if target.is_fifo else None,
+                is_scheduled=not_before_s is not None,
             )
         )
+
+    def _cancel(self, event_id: str, woken: set[str]) -> int:
+        now_s = self._clock.now_s()
+        idle = [
+            queued
+            for queued in self._queued.values()
+            if queued.event.id == event_id
+            and queued.is_scheduled
+            and not (queued.lease and queued.due_s > now_s)
+        ]
+        for queued in idle:
+            self._drop(queued)
+            woken.add(queued.step)
+        return len(idle)
+
+    def _replay(self, write: DeadReplay, woken: set[str]) -> int:
+        chosen = self._dead.of(write.step, write.ids)
+        for buried in chosen:
+            event = buried.letter.event
+            if write.data is not None:
+                event = msgspec.structs.replace(event, data=write.data)
+            self._number += 1
+            self._keep(
+                _Queued(
+                    number=self._number,
+                    event=event,
+                    step=write.step,
+                    put_s=buried.letter.put_s,
+                    due_s=self._clock.now_s(),
+                    fifo_group=buried.fifo_group,
+                    is_scheduled=buried.is_scheduled,
+                )
+            )
+            woken.add(write.step)
+        return self._dead.remove(chosen)
 
     def _fire(self, write: CronFire, woken: set[str]) -> str:
         last_s = self.slots.get(write.step)
@@ -158,7 +249,7 @@ class Queue:
         taken = due[: max(0, write.count_max)]
         return [self._delivery(self._take_up(one, write.visibility_s)) for one in taken]
 
-    def _settle(self, write: Ack | Retry | Release | Bury) -> None:
+    def _settle(self, write: _SETTLING) -> None:
         held = self._held(write.delivery)
         now_s = self._clock.now_s()
         match write:
@@ -170,21 +261,30 @@ class Queue:
                 self._keep(
                     msgspec.structs.replace(held, lease=0, due_s=now_s, attempt=held.attempt - 1)
                 )
-            case Bury(error=error):
+            case Bury():
                 self._drop(held)
-                self._bury(held, limits.cut(error), now_s)
+                self._bury(held, write, now_s)
 
-    def _bury(self, held: _Queued, error: str, now_s: float) -> None:
+    def _bury(self, held: _Queued, write: Bury, now_s: float) -> None:
+        self._number += 1
         letter = DeadLetter(
+            id=letters.id_of(self._number),
             event=held.event,
             step=held.step,
             attempts=held.attempt,
-            error=error,
+            error=limits.cut(write.error),
+            stack=limits.cut_stack(write.stack),
             put_s=held.put_s,
             died_s=now_s,
         )
-        self._dead.append(letter)
-        self._undo.append(self._dead.pop)
+        self._dead.add(
+            Buried(
+                number=self._number,
+                letter=letter,
+                fifo_group=held.fifo_group,
+                is_scheduled=held.is_scheduled,
+            )
+        )
 
     def _held(self, delivery: Delivery) -> _Queued:
         number, _, lease = delivery.token.partition(b":")

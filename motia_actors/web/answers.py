@@ -15,6 +15,7 @@ from motia_actors.errors import (
     ActorError,
     MailboxFullError,
     MotiaError,
+    QueueFullError,
     StepSuspendedError,
     StoppingError,
     StoreError,
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 JSON = "application/json; charset=utf-8"
 INTERNAL_ERROR = "Internal server error"
+NO_ROOM = "The server cannot take the request now"
 
 
 class Offload(Protocol):
@@ -86,15 +88,16 @@ def fault_of(error: MotiaError) -> tuple[int, str, dict[str, str]]:
         case TimeLimitError():
             return 504, "The step did not answer in time", {}
         case MailboxFullError() | StepSuspendedError():
-            return 503, "The step cannot take the request now", _retry(error.retry_after_s)
-        case StoppingError() | StoreFullError():
-            return 503, "The server cannot take the request now", _retry(error.retry_after_s)
+            return 503, "The step cannot take the request now", retry_after(error.retry_after_s)
+        case StoppingError() | StoreFullError() | QueueFullError():
+            return 503, NO_ROOM, retry_after(error.retry_after_s)
         case ActorError() | StoreError():
-            return 503, "The step could not answer", _retry(1.0)
+            return 503, "The step could not answer", retry_after(1.0)
     return 500, INTERNAL_ERROR, {}
 
 
-def _retry(after_s: float) -> dict[str, str]:
+def retry_after(after_s: float) -> dict[str, str]:
+    """The header that says when to try again."""
     # Whole seconds, as the header wants them; zero would ask for the same again at once.
     return {"retry-after": str(max(1, math.ceil(after_s)) if math.isfinite(after_s) else 60)}
 

@@ -23,12 +23,14 @@ from motia_actors.errors import (
 from motia_actors.messages import Call, Failed, Outcome, Returned
 from motia_actors.web.answers import (
     INTERNAL_ERROR,
+    NO_ROOM,
     Endpoint,
     Log,
     Offload,
     Response,
     fault_of,
     on_http_error,
+    retry_after,
 )
 from motia_actors.web.cors import Cors
 from motia_actors.web.health import Unready, health_routes
@@ -217,6 +219,10 @@ class _StepEndpoint:
         resp.fill(reply.status, reply.headers, reply.data, cookies=reply.cookies)
 
     def _fail(self, failed: Failed, resp: Response, trace_id: str) -> None:
+        if failed.retry_after_s is not None:
+            self._log("warn", f"request refused: {failed.message}", trace_id)
+            resp.fill_json(503, {"error": NO_ROOM}, retry_after(failed.retry_after_s))
+            return
         error = {"kind": failed.kind, "message": failed.message, "stack": failed.stack}
         self._log("error", f"[API] {INTERNAL_ERROR}", trace_id, error=error)
         if failed.is_timeout:

@@ -25,7 +25,7 @@ def test_the_default_is_four_runs_two_seconds_apart() -> None:
 def test_a_buried_delivery_says_what_it_died_of() -> None:
     decision = after_failure(QueuePolicy(retries_max=0), FAILED, attempt=1, chance=0.5)
 
-    assert decision == BuryIt("ValueError: boom\nin handler")
+    assert decision == BuryIt("ValueError: boom", "in handler")
 
 
 def test_what_a_retry_cannot_mend_is_buried_at_once() -> None:

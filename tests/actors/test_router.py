@@ -9,6 +9,7 @@ import pytest
 
 from motia_actors.actors.actor import Tick
 from motia_actors.clock import ManualClock
+from motia_actors.errors import QueueFullError
 from motia_actors.messages import Call, DeadLetter, Failed
 from motia_actors.promise import Promise
 from motia_actors.steps.config import Backoff, Infrastructure, MailboxPolicy, QueuePolicy
@@ -85,6 +86,18 @@ def test_a_failing_event_runs_again_and_ends_as_a_dead_letter() -> None:
     attempts = [call.delivery.attempt for call in runs.calls if call.delivery]
     assert attempts == [1, 2, 3]
     assert (dead.attempts, dead.error, dead.event.data) == (3, "ValueError: no", b"1")
+
+
+def test_a_step_with_a_limit_of_its_queue_refuses_more_than_that() -> None:
+    limited = Infrastructure(queue=QueuePolicy(depth_max=2, delay_s=60.0))
+    step = plan(Heard(1), kind="event", subscribes=("made",), infrastructure=limited)
+
+    with running(step) as rig:
+        put(rig.system, rig.store, "made", 1)
+        put(rig.system, rig.store, "made", 2)
+
+        with pytest.raises(QueueFullError):
+            put(rig.system, rig.store, "made", 3)
 
 
 def test_an_input_that_breaks_its_schema_is_a_dead_letter_at_once() -> None:

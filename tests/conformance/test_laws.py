@@ -15,17 +15,21 @@ from hypothesis.stateful import (
 )
 
 from motia_actors.clock import ManualClock
-from motia_actors.errors import LeaseLostError
+from motia_actors.errors import LeaseLostError, QueueFullError
 from motia_actors.messages import Delivery, Target
 from motia_actors.store import (
     Ack,
     Bury,
+    DeadPurge,
+    DeadReplay,
+    EventCancel,
     EventPut,
     Extend,
     QueueDepth,
     Release,
     Retry,
     StateSet,
+    Sweep,
     Write,
 )
 from tests.conformance.conftest import StoreMaker
@@ -33,17 +37,22 @@ from tests.stores.driving import an_event, lease
 
 DELAYS_S = st.sampled_from([0.0, 1.0, 5.0])
 GROUPS = st.sampled_from([None, "g", "h"])
+WINDOW_S = 5.0
 
 
 class Modelled:
-    """One delivery as the model sees it."""
+    """One delivery as the model sees it, queued or dead."""
 
-    def __init__(self, number: int, due_s: float, group: str | None) -> None:
-        self.number = number
+    def __init__(self, name: str, due_s: float, group: str | None, *, is_scheduled: bool) -> None:
+        self.name = name
         self.due_s = due_s
         self.group = group
+        self.is_scheduled = is_scheduled
+        self.data = b"{}"
+        self.order = 0
         self.attempt = 0
         self.held: Delivery | None = None
+        self.died_s = 0.0
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -56,21 +65,104 @@ class QueueMachine(RuleBasedStateMachine):
         self.store = self.stack.enter_context(make_store(self.clock))
         self.living: dict[str, Modelled] = {}
         self.late: list[Delivery] = []
-        self.dead: list[str] = []
+        self.dead: list[Modelled] = []
+        self.standing: dict[str, tuple[str, float]] = {}
         self.count = 0
         self.settled = b""
 
     def teardown(self) -> None:
         self.stack.close()
 
-    @rule(delay_s=DELAYS_S, group=GROUPS)
-    def put(self, delay_s: float, group: str | None) -> None:
-        self.count += 1
-        event = an_event(f"e{self.count}", group_id=group)
-        target = Target(step="charge", delay_s=delay_s, is_fifo=True)
-        self.store.write(EventPut(event=event, targets=(target,)))
-        due_s = self.clock.now_s() + delay_s
-        self.living[event.id] = Modelled(self.count, due_s, group)
+    @rule(
+        delay_s=DELAYS_S,
+        group=GROUPS,
+        at_s=st.sampled_from([None, None, 0.0, 3.0, 9.0]),
+        key=st.sampled_from([None, None, "k", "l"]),
+        depth_max=st.sampled_from([None, None, 2]),
+        is_alone=st.booleans(),
+    )
+    def put(
+        self,
+        delay_s: float,
+        group: str | None,
+        at_s: float | None,
+        key: str | None,
+        depth_max: int | None,
+        is_alone: bool,
+    ) -> None:
+        now_s, name = self.clock.now_s(), f"e{self.count + 1}"
+        put = EventPut(
+            event=an_event(name, group_id=group),
+            targets=(Target(step="charge", delay_s=delay_s, is_fifo=True, depth_max=depth_max),),
+            dedupe_key=key,
+            dedupe_window_s=WINDOW_S,
+            not_before_s=None if at_s is None else now_s + at_s,
+        )
+        before: list[Write[object]] = [StateSet(group="g", key="alone", value=b"")]
+        promise = self.store.commit([put] if is_alone else [*before, put])
+        other, end_s = self.standing.get(key or "", ("", 0.0))
+        if end_s > now_s:
+            assert promise.result(10.0)[-1] == other
+            return
+        if depth_max is not None and len(self.living) >= depth_max:
+            with pytest.raises(QueueFullError):
+                promise.result(10.0)
+            return
+        assert promise.result(10.0)[-1] == name
+        due_s = now_s + max(delay_s, at_s or 0.0)
+        self._live(Modelled(name, due_s, group, is_scheduled=at_s is not None))
+        if key is not None:
+            self.standing[key] = (name, now_s + WINDOW_S)
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        if not self.living:
+            return
+        one = data.draw(st.sampled_from(list(self.living.values())))
+        is_idle = one.held is None or one.due_s <= self.clock.now_s()
+        is_gone = one.is_scheduled and is_idle
+
+        assert self.store.write(EventCancel(event_id=one.name)) == int(is_gone)
+
+        if is_gone:
+            del self.living[one.name]
+            self.late += [one.held] if one.held is not None else []
+
+    @rule(data=st.data(), new_data=st.sampled_from([None, b"[1]"]), is_purge=st.booleans())
+    def replay_or_purge(self, data: st.DataObject, new_data: bytes | None, is_purge: bool) -> None:
+        chosen = [one for one in self.dead if data.draw(st.booleans())]
+        letters = self.store.events.dead("charge", count_max=99)
+        ids = {letter.event.id: letter.id for letter in letters}
+        named = tuple(ids[one.name] for one in reversed(chosen))
+        if is_purge:
+            answer = self.store.write(DeadPurge(step="charge", ids=named))
+        else:
+            new_data = new_data if len(chosen) == 1 else None
+            answer = self.store.write(DeadReplay(step="charge", ids=named, data=new_data))
+        assert answer == len(chosen)
+        self.dead = [one for one in self.dead if one not in chosen]
+        for one in [] if is_purge else chosen:
+            one.due_s, one.attempt, one.data = self.clock.now_s(), 0, new_data or one.data
+            self._live(one)
+
+    @rule(age_s=DELAYS_S, count_max=st.integers(0, 3), rows_max=st.integers(0, 4))
+    def sweep(self, age_s: float, count_max: int, rows_max: int) -> None:
+        now_s = self.clock.now_s()
+        ended = [key for key, (_, end_s) in self.standing.items() if end_s <= now_s]
+        old = [
+            one
+            for index, one in enumerate(self.dead)
+            if one.died_s <= now_s - age_s or len(self.dead) - index > count_max
+        ]
+        sweep = Sweep(dead_age_s=age_s, dead_count_max=count_max, rows_max=rows_max)
+
+        count = self.store.write(sweep)
+
+        assert count == min(rows_max, len(ended) + len(old))
+        ended.sort(key=lambda key: self.standing[key][1])
+        for key in ended[:rows_max]:
+            del self.standing[key]
+        self.dead = self.dead[max(0, min(len(old), rows_max - len(ended))) :]
 
     @rule(seconds=DELAYS_S)
     def advance(self, seconds: float) -> None:
@@ -80,11 +172,13 @@ class QueueMachine(RuleBasedStateMachine):
     def lease(self, count_max: int, visibility_s: float) -> None:
         now_s = self.clock.now_s()
         due = [one for one in self.heads() if one.due_s <= now_s]
-        due.sort(key=lambda one: (one.due_s, one.number))
+        due.sort(key=lambda one: (one.due_s, one.order))
 
         taken = lease(self.store, count_max, visibility_s=visibility_s)
 
-        assert [one.event.id for one in taken] == [f"e{one.number}" for one in due[:count_max]]
+        assert [(one.event.id, one.event.data) for one in taken] == [
+            (one.name, one.data) for one in due[:count_max]
+        ]
         for one, delivery in zip(due, taken, strict=False):
             if one.held is not None:
                 self.late.append(one.held)
@@ -117,7 +211,13 @@ class QueueMachine(RuleBasedStateMachine):
         assert events.depth("charge") == QueueDepth(
             waiting=len(self.living) - leased, leased=leased, dead=len(self.dead)
         )
-        assert [one.event.id for one in events.dead("charge", count_max=99)] == self.dead
+        dead = [letter.event.id for letter in events.dead("charge", count_max=99)]
+        assert dead == [one.name for one in self.dead]
+        rows = self.store.statistics()
+        kept = len(self.living) + len(self.dead)
+        assert rows.get("rows_events", kept) == kept, "some stores have a row for each event"
+        assert rows["rows_dedupes"] == len(self.standing)
+        assert rows["rows_scheduled"] == sum(o.is_scheduled for o in self.living.values())
         assert self.store.state.get("g", "late") is None
         assert (self.store.state.get("g", "settled") or b"") == self.settled
 
@@ -131,6 +231,11 @@ class QueueMachine(RuleBasedStateMachine):
                 firsts.setdefault(one.group, one)
         return [*free, *firsts.values()]
 
+    def _live(self, one: Modelled) -> None:
+        self.count += 1
+        one.order, one.held = self.count, None
+        self.living[one.name] = one
+
     def _commit(self, one: Modelled, write: Write[object]) -> object:
         assert one.held is not None
         self.settled = one.held.token
@@ -142,13 +247,14 @@ class QueueMachine(RuleBasedStateMachine):
     def _ack(self, one: Modelled) -> None:
         assert one.held is not None
         self._commit(one, Ack(delivery=one.held))
-        del self.living[f"e{one.number}"]
+        del self.living[one.name]
 
     def _bury(self, one: Modelled) -> None:
         assert one.held is not None
         self._commit(one, Bury(delivery=one.held, error=""))
-        del self.living[f"e{one.number}"]
-        self.dead.append(f"e{one.number}")
+        del self.living[one.name]
+        one.died_s = self.clock.now_s()
+        self.dead.append(one)
 
     def _retry(self, one: Modelled) -> None:
         assert one.held is not None
@@ -178,7 +284,7 @@ def test_a_queue_behaves_like_its_model(make_store: StoreMaker) -> None:
         Machine,
         settings=settings(
             max_examples=60,
-            stateful_step_count=30,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -36,7 +36,10 @@ def test_state_and_streams_work_in_both_spellings(project: Project, rig: Rig, wo
                 len({word}chat.getGroup("room")), len({word}chat.get_group(group_id="room")),
                 {word}chat.send({{"groupId": "room"}}, {{"type": "ping"}}),
                 ({word}chat.delete("room", "1"))["__motia"]["groupId"],
-                {word}context.emit({{"topic": "order.created", "data": {{}}}}),
+                len({word}context.emit({{"topic": "order.created", "data": {{}}}})),
+                {word}context.cancel(
+                    {word}context.emit({{"topic": "order.created", "data": 1, "delay": 60}})
+                ),
                 {word}context.logger.info("hello") if {bool(word)} else context.logger.info("x"),
             ]
         """
@@ -45,7 +48,7 @@ def test_state_and_streams_work_in_both_spellings(project: Project, rig: Rig, wo
     value: Any = {"n": 1}
     assert rig.value(loaded.handler) == [
         *(value, value, None, [value], [value], value, value, None, None),
-        *("1", "hi", 1, 1, None, "room", None, None),
+        *("1", "hi", 1, 1, None, "room", 32, 1, None),
     ]
     assert rig.store.events.depth("steps/charge_step.py").waiting == 1
 
@@ -62,7 +65,7 @@ def test_what_the_context_has_not_is_an_attribute_error_that_lists_what_it_has(r
     context = context_of(rig)
 
     assert getattr(context, "rpc", None) is None
-    with pytest.raises(AttributeError, match=r"no 'payload'; it has emit, logger, state, streams"):
+    with pytest.raises(AttributeError, match=r"no 'payload'; it has emit, cancel, logger, state"):
         _ = context.payload
 
 
@@ -122,6 +125,9 @@ def test_a_slip_that_motia_lets_pass_does_nothing_and_is_told(
         ("order.created", {"n": 1}),
         ({"type": "order.created", "data": {"n": 1}},),
         ({"topic": "order.created", "payload": {"n": 1}},),
+        ({"topic": "order.created", "data": 1, "message_group_id": "g"},),
+        ({"topic": "order.created", "data": 1, "dedupe_key": "k"},),
+        ({"topic": "order.created", "data": 1, "delaySeconds": 1},),
     ],
 )
 def test_an_emit_in_another_shape_is_understood_and_told(rig: Rig, given: tuple[Any, ...]) -> None:
@@ -129,6 +135,18 @@ def test_an_emit_in_another_shape_is_understood_and_told(rig: Rig, given: tuple[
 
     assert rig.store.events.depth("steps/charge_step.py").waiting == 1
     assert [line["level"] for line in rig.lines()] == ["warn"]
+
+
+def test_a_key_in_another_spelling_has_its_effect(rig: Rig) -> None:
+    context = context_of(rig)
+    event = {"topic": "order.created", "dedupe_key": "k", "dedupe_window": 5, "delaySeconds": 9}
+
+    ids = [context.emit(event) for _ in range(2)]
+
+    assert ids[0] == ids[1]
+    assert rig.store.events.next_due_s("steps/charge_step.py") == rig.clock.now_s() + 9
+    rig.clock.advance(5.0)
+    assert context.emit(event) != ids[0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from motia_actors.errors import StoreFullError
+from motia_actors.errors import QueueFullError, StoreClosedError, StoreFullError
 from motia_actors.messages import Failed, Request, Returned, StepKind
 from motia_actors.runner import Handler
 from motia_actors.runners.handler import PythonHandler
@@ -342,6 +342,26 @@ def test_an_effect_that_fails_unawaited_fails_the_run(rig: Rig) -> None:
     rig.store.error = StoreFullError("full")
 
     assert rig.failure(handler_of(careless)).kind == "StoreFullError"
+
+
+@pytest.mark.parametrize(
+    ("error", "retry_after_s"),
+    [
+        (QueueFullError("s", depth=1, depth_max=1, retry_after_s=3.0), 3.0),
+        (StoreFullError("full"), 5.0),
+        (StoreClosedError("closed"), None),
+        (ValueError("no"), None),
+    ],
+)
+def test_only_a_lack_of_room_says_when_to_try_again(
+    rig: Rig, error: Exception, retry_after_s: float | None
+) -> None:
+    def emits(_request: Any, context: Any) -> None:
+        context.emit({"topic": "order.created", "data": {}})
+
+    rig.store.error = error
+
+    assert rig.failure(handler_of(emits)).retry_after_s == retry_after_s
 
 
 def test_an_effect_whose_failure_was_caught_fails_nothing(rig: Rig) -> None:

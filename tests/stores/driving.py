@@ -34,8 +34,14 @@ def driven(store: Store) -> Iterator[Store]:
         assert thread.join(WAIT_S), "the writer ends with its store"
 
 
-def an_event(event_id: str = "e1", *, group_id: str | None = None, data: bytes = b"{}") -> Event:
-    return Event(id=event_id, topic="order", data=data, trace_id="t1", group_id=group_id)
+def an_event(
+    event_id: str = "e1",
+    *,
+    group_id: str | None = None,
+    data: bytes = b"{}",
+    topic: str = "order",
+) -> Event:
+    return Event(id=event_id, topic=topic, data=data, trace_id="t1", group_id=group_id)
 
 
 def put(store: Store, event_id: str, *targets: Target, group_id: str | None = None) -> None:

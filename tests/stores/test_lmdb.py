@@ -13,6 +13,7 @@ import pytest
 from motia_actors.clock import ManualClock, SystemClock
 from motia_actors.errors import (
     LeaseLostError,
+    QueueFullError,
     StoreClosedError,
     StoreCorruptError,
     StoreError,
@@ -125,6 +126,27 @@ def test_one_lost_lease_breaks_its_own_promise_and_no_other(
     assert isinstance(promises[1].error, LeaseLostError)
     assert promises[0].error is promises[2].error is None
     assert [item.key for item in store.state.group("g")] == ["1", "3"]
+    store.close()
+
+
+def test_a_flood_into_a_full_queue_is_one_commit_with_all_that_came_along(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    store = LmdbStore(tmp_path, clock, unsafe_no_sync=True)
+    store.open()
+    limited = (Target(step="charge", depth_max=5),)
+    puts = [EventPut(event=an_event(str(number)), targets=limited) for number in range(20)]
+    promises = [
+        store.commit([put] if number % 2 else [a_value(number), put])
+        for number, put in enumerate(puts)
+    ]
+
+    assert store.commit_waiting(wait_s=0.0) == 20
+
+    assert store.statistics()["commits"] == 1
+    assert [promise.error is None for promise in promises] == [True] * 5 + [False] * 15
+    assert all(isinstance(promise.error, QueueFullError) for promise in promises[5:])
+    assert [item.key for item in store.state.group("g")] == ["0", "2", "4"]
     store.close()
 
 

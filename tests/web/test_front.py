@@ -17,6 +17,7 @@ from motia_actors.errors import (
     LeaseLostError,
     MailboxFullError,
     MotiaError,
+    QueueFullError,
     StepSuspendedError,
     StoppingError,
     StoreFullError,
@@ -226,6 +227,7 @@ def test_an_answer_without_body_is_no_json(status: int, content_type: str | None
         (StepSuspendedError("s", retry_after_s=30.0), 503, "30"),
         (StoppingError(), 503, "1"),
         (StoreFullError(), 503, "5"),
+        (QueueFullError("s", depth=2, depth_max=2, retry_after_s=3.0), 503, "3"),
         (ActorCrashedError(), 503, "1"),
         (ActorStoppedError(), 503, "1"),
         (LeaseLostError("d"), 503, "1"),
@@ -246,6 +248,18 @@ def test_a_step_that_cannot_answer_has_its_status(
     assert set(result.json) == {"error"}
     assert str(error) not in result.text or not str(error)
     assert steps.logged
+
+
+def test_a_handler_that_found_no_room_is_a_503_that_says_when_to_try_again() -> None:
+    steps = Steps()
+    refused = Failed(kind="QueueFullError", message="queue of step 'secret'", retry_after_s=1.5)
+    steps.add("GET", "/it", answering(refused))
+
+    result = steps.client().simulate_get("/it")
+
+    assert (result.status_code, result.headers["retry-after"]) == (503, "2")
+    assert result.json == {"error": "The server cannot take the request now"}
+    assert [level for level, _ in steps.logged] == ["warn"]
 
 
 def test_a_handler_past_its_limit_is_a_504() -> None:

@@ -15,7 +15,7 @@ import shutil
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import lmdb
 import msgspec
@@ -53,6 +53,9 @@ class Tables(msgspec.Struct, frozen=True):
     dead: object
     slots: object
     journal: object
+    dedupes: object
+    dedupe_ends: object
+    scheduled: object
 
 
 class Environment:
@@ -138,6 +141,21 @@ class Environment:
             if not self._is_full(error):
                 raise
             raise StoreFullError(f"no room on the disk of {self.path}: {error}") from error
+
+    @contextlib.contextmanager
+    def part(self, txn: Transaction) -> Iterator[Transaction]:
+        """Begin a part of a write transaction: only the part is undone where the block raises."""
+        env = self._env
+        assert env is not None, "who writes has it open"
+        with env.begin(parent=cast("Any", txn), write=True) as inner:
+            yield cast("Transaction", inner)
+
+    def rows(self, txn: Transaction) -> dict[str, int]:
+        """Count the rows of each table."""
+        return {
+            name: txn.stat(getattr(self.tables, name))["entries"]
+            for name in Tables.__struct_fields__
+        }
 
     def bytes_used(self, txn: Transaction) -> int:
         """Count the bytes of all pages in use; those freed and not yet reused do not count."""

@@ -1,15 +1,25 @@
-"""Writes of the queues in LMDB: put, lease, settle, fire. `rows.py` has the schema."""
+"""Writes of the queues in LMDB: put, cancel, lease, settle, fire. `rows.py` has the schema."""
 
 from __future__ import annotations
 
 import struct
 
-from motia_actors.errors import LeaseLostError
+from motia_actors.errors import LeaseLostError, QueueFullError
 from motia_actors.messages import Delivery, Event, Target
-from motia_actors.store import Ack, Bury, CronFire, EventPut, Extend, Lease, Release, Retry
+from motia_actors.store import (
+    Ack,
+    Bury,
+    CronFire,
+    EventCancel,
+    EventPut,
+    Extend,
+    Lease,
+    Release,
+    Retry,
+)
 from motia_actors.stores import limits
-from motia_actors.stores.lmdb import keys, rows
-from motia_actors.stores.lmdb.rows import NOBODY, Letter, Row
+from motia_actors.stores.lmdb import dead, dedupe, keys, rows
+from motia_actors.stores.lmdb.rows import NO_GROUP, Row
 from motia_actors.stores.lmdb.work import Operation, Work
 
 # A token is the delivery's key in `due` and the number of its lease, which is never reused:
@@ -21,22 +31,55 @@ Settling = Ack | Retry | Release | Bury
 
 def prepare_put(write: EventPut) -> Operation:
     """Make an event ready."""
-    body = rows.body_of(write.event)
-    group = None if write.event.group_id is None else keys.name16(write.event.group_id)
-    targets = [
-        (target, keys.step8(target.step), group if target.is_fifo else None)
-        for target in write.targets
-    ]
+    event = write.event
+    if not write.targets:
+        return lambda _: event.id
+    body = rows.body_of(event)
+    group = NO_GROUP if event.group_id is None else keys.name16(event.group_id)
+    is_limited = False
+    targets = []
+    for target in write.targets:
+        place = keys.step8(target.step), keys.to_bytes(target.step)
+        targets.append((target, *place, group if target.is_fifo else NO_GROUP))
+        is_limited = is_limited or target.depth_max is not None
+    not_before_s = write.not_before_s
+    tag = b"" if not_before_s is None else keys.name16(event.id)
+    pair16 = None if write.dedupe_key is None else keys.pair16(event.topic, write.dedupe_key)
 
-    def apply(work: Work) -> None:
-        if not targets:
-            return
+    def apply(work: Work) -> str:
+        # All looks come before the first change: a put that is refused has nothing to undo.
+        if pair16 is not None and (other_id := dedupe.standing(work, pair16)) is not None:
+            return other_id
+        if is_limited:
+            _check_room(work, write.targets)
+        if pair16 is not None:
+            dedupe.stand(work, pair16, event.id, window_s=write.dedupe_window_s)
         number = rows.put_body(work, body, refs=len(targets))
-        for target, step8, fifo_group in targets:
+        for target, step8, step, fifo_group in targets:
             due_s = work.now_s + target.delay_s
-            rows.put_delivery(work, step8, number, due_s=due_s, group=fifo_group)
-            rows.count(work, step8, keys.to_bytes(target.step), queued=1)
+            if not_before_s is not None:
+                due_s = max(due_s, not_before_s)
+            rows.put_delivery(work, step8, number, due_s=due_s, group=fifo_group, tag=tag)
+            rows.count(work, step8, step, queued=1)
             work.steps.add(target.step)
+        return event.id
+
+    return apply
+
+
+def prepare_cancel(write: EventCancel) -> Operation:
+    """Make a cancellation ready."""
+    tag = keys.name16(write.event_id)
+
+    def apply(work: Work) -> int:
+        # First look, then remove: what is removed must not be under the cursor.
+        found: list[tuple[bytes, bytes]] = []
+        cursor = work.txn.cursor(work.tables.scheduled)
+        is_there = cursor.set_range(tag)
+        while is_there and cursor.key().startswith(tag):
+            found.append(cursor.item())
+            is_there = cursor.next()
+        return sum(_cancel(work, place, where) for place, where in found)
 
     return apply
 
@@ -64,7 +107,7 @@ def prepare_extend(write: Extend) -> Operation:
 
     def apply(work: Work) -> Delivery:
         key, row = _held(work, write.delivery)
-        new = Row(row.event, work.next_number(), work.owner, row.attempt, row.group)
+        new = Row(row.event, work.next_number(), work.owner, row.attempt, row.group, row.tag)
         moved = rows.move(work, key, row, new, due_s=work.now_s + write.visibility_s)
         delivery = write.delivery
         return Delivery(
@@ -87,21 +130,18 @@ def prepare_settle(write: Settling) -> Operation:
         key, row = _held(work, delivery)
         match write:
             case Retry(delay_s=delay_s):
-                free = Row(row.event, 0, NOBODY, row.attempt, row.group)
-                rows.move(work, key, row, free, due_s=work.now_s + delay_s)
+                rows.move(work, key, row, row.freed(row.attempt), due_s=work.now_s + delay_s)
                 work.steps.add(delivery.step)
             case Release():
-                free = Row(row.event, 0, NOBODY, row.attempt - 1, row.group)
-                rows.move(work, key, row, free, due_s=work.now_s)
+                rows.move(work, key, row, row.freed(row.attempt - 1), due_s=work.now_s)
                 work.steps.add(delivery.step)
             case Ack():
                 _finish(work, key, row, delivery.step)
                 rows.drop_body(work, row.event)
                 rows.count(work, key[:8], step, queued=-1)
-            case Bury(error=error):
+            case Bury():
                 _finish(work, key, row, delivery.step)
-                text = keys.to_bytes(limits.cut(error))
-                rows.put_letter(work, key[:8], Letter(row.event, row.attempt, text, work.now_s))
+                dead.bury(work, key[:8], _letter(write, row, now_s=work.now_s))
                 rows.count(work, key[:8], step, queued=-1, dead=1)
 
     return apply
@@ -137,12 +177,55 @@ def free_owner(work: Work, owner: bytes) -> int:
         record = work.txn.get(key, db=work.tables.due)
         assert record is not None, "a lease has its row among the due"
         row = Row.unpack(record)
-        free = Row(row.event, 0, NOBODY, row.attempt, row.group)
-        rows.move(work, key, row, free, due_s=work.now_s)
-        step = work.txn.get(key[:8], db=work.tables.steps)
-        assert step is not None, "a step with a delivery has its counts"
-        work.steps.add(rows.step_text(step))
+        rows.move(work, key, row, row.freed(row.attempt), due_s=work.now_s)
+        work.steps.add(keys.to_text(rows.step_name(work, key[:8])))
     return len(held)
+
+
+def _check_room(work: Work, targets: tuple[Target, ...]) -> None:
+    depths: dict[str, int] = {}
+    for target in targets:
+        depth = depths.get(target.step)
+        if depth is None:
+            depth = rows.read_counts(work.txn, work.tables, keys.step8(target.step))[0]
+        if target.depth_max is not None and depth >= target.depth_max:
+            raise QueueFullError(target.step, depth=depth, depth_max=target.depth_max)
+        depths[target.step] = depth + 1
+
+
+def _cancel(work: Work, place: bytes, where: bytes) -> int:
+    """Remove one delivery, given its row in `scheduled`; 0 where it is leased."""
+    step8, number, due = place[16:24], place[24:], where[:8]
+    key = step8 + due + number
+    record = work.txn.get(key, db=work.tables.due)
+    step = rows.step_name(work, step8)
+    if record is None:
+        # It waits behind others of its group, which do not notice.
+        queued = work.txn.pop(step8 + where[8:] + number, db=work.tables.groups)
+        assert queued is not None, "a scheduled delivery is due or waits in its group"
+        work.txn.delete(place, db=work.tables.scheduled)
+        event = queued[:8]
+    else:
+        row = Row.unpack(record)
+        if row.lease and keys.to_time(due) > work.now_s:
+            return 0
+        _finish(work, key, row, keys.to_text(step))
+        event = row.event
+    rows.drop_body(work, event)
+    rows.count(work, step8, step, queued=-1)
+    return 1
+
+
+def _letter(write: Bury, row: Row, *, now_s: float) -> dead.Letter:
+    return dead.Letter(
+        event=row.event,
+        attempts=row.attempt,
+        error=keys.to_bytes(limits.cut(write.error)),
+        died_s=now_s,
+        stack=keys.to_bytes(limits.cut_stack(write.stack)),
+        group=row.group,
+        tag=row.tag,
+    )
 
 
 def _run_of(event: Event, step: str) -> EventPut:
@@ -150,7 +233,7 @@ def _run_of(event: Event, step: str) -> EventPut:
 
 
 def _take_up(work: Work, write: Lease, key: bytes, row: Row) -> Delivery:
-    new = Row(row.event, work.next_number(), work.owner, row.attempt + 1, row.group)
+    new = Row(row.event, work.next_number(), work.owner, row.attempt + 1, row.group, row.tag)
     moved = rows.move(work, key, row, new, due_s=work.now_s + write.visibility_s)
     event, put_s = rows.read_event(work.txn, work.tables, row.event)
     return Delivery(
@@ -172,6 +255,5 @@ def _held(work: Work, delivery: Delivery) -> tuple[bytes, Row]:
 
 
 def _finish(work: Work, key: bytes, row: Row, step: str) -> None:
-    rows.remove(work, key, row)
-    if rows.promote(work, key, row):
+    if rows.finish(work, key, row):
         work.steps.add(step)

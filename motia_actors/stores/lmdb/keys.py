@@ -7,6 +7,7 @@ which for times after 1970 sort as their bytes.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
 
@@ -32,6 +33,7 @@ def name16(text: str) -> bytes:
     return hashlib.blake2b(to_bytes(text), digest_size=16).digest()
 
 
+@functools.lru_cache(maxsize=4096)  # A project has few steps, and each of them many events.
 def step8(step: str) -> bytes:
     """Hash a step's id to 8 bytes: ids are the project's own, nobody hunts for collisions."""
     return hashlib.blake2b(to_bytes(step), digest_size=8).digest()

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from motia_actors.clock import Clock
 from motia_actors.messages import DeadLetter
 from motia_actors.store import EventQueue, QueueDepth
-from motia_actors.stores.lmdb import keys, rows
+from motia_actors.stores.lmdb import dead, keys, rows
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.owners import Owners
 from motia_actors.stores.lmdb.work import first_with
-
-_letter_decoder = msgspec.msgpack.Decoder(rows.Letter)
 
 
 class LmdbEvents(EventQueue):
@@ -55,29 +51,15 @@ class LmdbEvents(EventQueue):
             records = [record for _, record in txn.cursor(self._env.tables.steps)]
         return sorted(rows.step_text(record) for record in records)
 
-    def dead(self, step: str, *, count_max: int) -> list[DeadLetter]:
-        """The step's dead letters, oldest first."""
-        step8 = keys.step8(step)
-        letters: list[DeadLetter] = []
+    def dead(self, step: str, *, count_max: int, after_id: str | None = None) -> list[DeadLetter]:
+        """The step's dead letters, oldest first: up to count_max of those after after_id."""
         with self._env.read() as txn:
-            tables = self._env.tables
-            cursor = txn.cursor(tables.dead)
-            is_there = cursor.set_range(step8)
-            while is_there and len(letters) < count_max and cursor.key().startswith(step8):
-                letter = _letter_decoder.decode(cursor.value())
-                event, put_s = rows.read_event(txn, tables, letter.event)
-                letters.append(
-                    DeadLetter(
-                        event=event,
-                        step=step,
-                        attempts=letter.attempts,
-                        error=keys.to_text(letter.error),
-                        put_s=put_s,
-                        died_s=letter.died_s,
-                    )
-                )
-                is_there = cursor.next()
-        return letters
+            return dead.read(*(txn, self._env.tables, step), count_max=count_max, after_id=after_id)
+
+    def dead_letter(self, step: str, letter_id: str) -> DeadLetter | None:
+        """The step's dead letter of this id, or None."""
+        with self._env.read() as txn:
+            return dead.read_one(txn, self._env.tables, step, letter_id)
 
     def last_slot_s(self, step: str) -> float | None:
         """The last slot of a cron step that was claimed, or None."""

@@ -1,13 +1,14 @@
 """The rows of the queues and the changes one delivery goes through, inside a transaction.
 
 events: number(8) -> refs(4), event as msgpack: one body for all steps it went to.
-due: step8 due(8) number(8) -> Row: waiting, delayed, retrying and leased in ONE order, because
+due: step8 due(8) number(8) -> Row, tag: waiting, delayed, retrying and leased in ONE order, because
     a lease is a delivery that is due later. No recovery is needed after a crash.
-groups: step8 name16(group) number(8) -> event(8) due(8): whole backlog of a FIFO group, of which
-    only the first is in `due` too.
+groups: step8 name16(group) number(8) -> event(8) due(8) tag: whole backlog of a FIFO group, of
+    which only the first is in `due` too.
+scheduled: tag step8 number(8) -> due(8) group(16): where the deliveries of an event are that can
+    be cancelled. Its tag is name16(event id), that of all others is empty.
 leases: owner(8) step8 due(8) number(8) -> nothing: what each process holds.
 steps: step8 -> queued(8) dead(8) step text.
-dead: step8 number(8) -> letter as msgpack; its body stays in events.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ NO_GROUP = b"\0" * 16
 
 _row = struct.Struct(">8sQ8sI16s")
 _counts = struct.Struct(">QQ")
+_refs = struct.Struct(">I")
+_ROW_BYTES = _row.size
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -37,15 +40,22 @@ class Row(msgspec.Struct, frozen=True):
     owner: bytes
     attempt: int
     group: bytes
+    tag: bytes
 
     def pack(self) -> bytes:
         """Write it as a record."""
-        return _row.pack(self.event, self.lease, self.owner, self.attempt, self.group)
+        fixed = _row.pack(self.event, self.lease, self.owner, self.attempt, self.group)
+        return fixed + self.tag
 
     @classmethod
     def unpack(cls, record: bytes) -> Row:
         """Read what pack wrote."""
-        return cls(*_row.unpack(record))
+        event, lease, owner, attempt, group = _row.unpack_from(record)
+        return cls(event, lease, owner, attempt, group, record[_ROW_BYTES:])
+
+    def freed(self, attempt: int) -> Row:
+        """The same delivery without its lease."""
+        return Row(self.event, 0, NOBODY, attempt, self.group, self.tag)
 
 
 class Body(msgspec.Struct, array_like=True):
@@ -58,15 +68,6 @@ class Body(msgspec.Struct, array_like=True):
     flows: list[bytes]
     group_id: bytes | None
     put_s: float = 0.0
-
-
-class Letter(msgspec.Struct, array_like=True):
-    """A dead letter as it is kept."""
-
-    event: bytes
-    attempts: int
-    error: bytes
-    died_s: float
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -89,9 +90,22 @@ def put_body(work: Work, body: Body, *, refs: int) -> bytes:
     """Keep a body for refs deliveries; answers its number."""
     number = keys.number(work.next_number())
     body.put_s = work.now_s
-    record = struct.pack(">I", refs) + _encoder.encode(body)
+    record = _refs.pack(refs) + _encoder.encode(body)
     work.txn.put(number, record, db=work.tables.events)
     return number
+
+
+def change_body(work: Work, number: bytes, data: bytes) -> bytes:
+    """Give one of those who refer to a body a body of its own with other data."""
+    record = work.txn.get(number, db=work.tables.events)
+    assert record is not None, "a body lives as long as something refers to it"
+    body = _body_decoder.decode(memoryview(record)[4:])
+    body.data = data
+    drop_body(work, number)
+    changed = keys.number(work.next_number())
+    record = _refs.pack(1) + _encoder.encode(body)
+    work.txn.put(changed, record, db=work.tables.events)
+    return changed
 
 
 def read_event(txn: Transaction, tables: Tables, number: bytes) -> tuple[Event, float]:
@@ -112,11 +126,11 @@ def read_event(txn: Transaction, tables: Tables, number: bytes) -> tuple[Event, 
 
 def count(work: Work, step8: bytes, step: bytes, *, queued: int, dead: int = 0) -> None:
     """Add to a step's counts; a step with nothing left is forgotten."""
-    before = read_counts(work.txn, work.tables, step8)
-    after = (before[0] + queued, before[1] + dead)
-    assert min(after) >= 0, "nothing is counted out that was not counted in"
-    if any(after):
-        work.txn.put(step8, _counts.pack(*after) + step, db=work.tables.steps)
+    queued_before, dead_before = read_counts(work.txn, work.tables, step8)
+    queued, dead = queued_before + queued, dead_before + dead
+    assert min(queued, dead) >= 0, "nothing is counted out that was not counted in"
+    if queued or dead:
+        work.txn.put(step8, _counts.pack(queued, dead) + step, db=work.tables.steps)
     else:
         work.txn.delete(step8, db=work.tables.steps)
 
@@ -135,18 +149,27 @@ def step_text(record: bytes) -> str:
     return keys.to_text(record[_counts.size :])
 
 
+def step_name(work: Work, step8: bytes) -> bytes:
+    """Read the id of a step that has something."""
+    record = work.txn.get(step8, db=work.tables.steps)
+    assert record is not None, "a step with a delivery or a dead letter has its counts"
+    return record[_counts.size :]
+
+
 def put_delivery(
-    work: Work, step8: bytes, event: bytes, *, due_s: float, group: bytes | None
+    work: Work, step8: bytes, event: bytes, *, due_s: float, group: bytes, tag: bytes = b""
 ) -> None:
     """Queue a delivery; in a FIFO group that has others before it, only at the group's end."""
     number, due = keys.number(work.next_number()), keys.time(due_s)
-    if group is not None:
+    if tag:
+        work.txn.put(tag + step8 + number, due + group, db=work.tables.scheduled)
+    if group != NO_GROUP:
         place = step8 + group
         is_first = first_with(work.txn, work.tables.groups, place) is None
-        work.txn.put(place + number, event + due, db=work.tables.groups)
+        work.txn.put(place + number, event + due + tag, db=work.tables.groups)
         if not is_first:
             return
-    row = Row(event, 0, NOBODY, 0, NO_GROUP if group is None else group)
+    row = Row(event, 0, NOBODY, 0, group, tag)
     work.txn.put(step8 + due + number, row.pack(), db=work.tables.due)
 
 
@@ -157,6 +180,9 @@ def move(work: Work, key: bytes, old: Row, new: Row, *, due_s: float) -> bytes:
     work.txn.put(moved, new.pack(), db=work.tables.due)
     if new.lease:
         work.txn.put(new.owner + moved, b"", db=work.tables.leases)
+    if new.tag:
+        place = new.tag + key[:8] + key[16:]
+        work.txn.put(place, moved[8:16] + new.group, db=work.tables.scheduled)
     return moved
 
 
@@ -167,8 +193,15 @@ def remove(work: Work, key: bytes, row: Row) -> None:
         work.txn.delete(row.owner + key, db=work.tables.leases)
 
 
-def promote(work: Work, key: bytes, row: Row) -> bool:
-    """Let the next of the FIFO group of a finished delivery go; False where there is none."""
+def finish(work: Work, key: bytes, row: Row) -> bool:
+    """Take a delivery out of its queue for good; True where that let the next of its group go."""
+    remove(work, key, row)
+    if row.tag:
+        work.txn.delete(row.tag + key[:8] + key[16:], db=work.tables.scheduled)
+    return _promote(work, key, row)
+
+
+def _promote(work: Work, key: bytes, row: Row) -> bool:
     if row.group == NO_GROUP:
         return False
     place = key[:8] + row.group
@@ -176,8 +209,8 @@ def promote(work: Work, key: bytes, row: Row) -> bool:
     following = first_with(work.txn, work.tables.groups, place)
     if following is None:
         return False
-    event, due = following[1][:8], following[1][8:]
-    successor = Row(event, 0, NOBODY, 0, row.group)
+    event, due, tag = following[1][:8], following[1][8:16], following[1][16:]
+    successor = Row(event, 0, NOBODY, 0, row.group, tag)
     work.txn.put(key[:8] + due + following[0][-8:], successor.pack(), db=work.tables.due)
     return True
 
@@ -188,12 +221,6 @@ def drop_body(work: Work, event: bytes) -> None:
     assert record is not None, "a body lives as long as something refers to it"
     refs = int.from_bytes(record[:4], "big") - 1
     if refs:
-        work.txn.put(event, struct.pack(">I", refs) + record[4:], db=work.tables.events)
+        work.txn.put(event, _refs.pack(refs) + record[4:], db=work.tables.events)
     else:
         work.txn.delete(event, db=work.tables.events)
-
-
-def put_letter(work: Work, step8: bytes, letter: Letter) -> None:
-    """Keep a dead letter."""
-    key = step8 + keys.number(work.next_number())
-    work.txn.put(key, _encoder.encode(letter), db=work.tables.dead)

@@ -20,6 +20,9 @@ from motia_actors.store import (
     Ack,
     Bury,
     CronFire,
+    DeadPurge,
+    DeadReplay,
+    EventCancel,
     EventPut,
     EventQueue,
     Extend,
@@ -40,10 +43,11 @@ from motia_actors.store import (
     Streams,
     StreamSend,
     StreamSet,
+    Sweep,
     Write,
 )
 from motia_actors.stores import limits
-from motia_actors.stores.lmdb import events, journal, state, streams
+from motia_actors.stores.lmdb import dead, events, journal, state, streams
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.journal import LmdbJournal
 from motia_actors.stores.lmdb.locks import FileLocks
@@ -132,7 +136,9 @@ class LmdbStore(Store):
         except MotiaError as error:
             return Promise.broken(error)
         promise: Promise[list[object]] = Promise()
-        self._writer.put(Batch([self._prepare(write) for write in writes], size_bytes, promise))
+        operations = [self._prepare(write) for write in writes]
+        has_limit = len(writes) > 1 and any(_has_limit(write) for write in writes)
+        self._writer.put(Batch(operations, size_bytes, promise, has_limit))
         return promise
 
     def write(self, write: Write[T]) -> T:
@@ -150,9 +156,10 @@ class LmdbStore(Store):
         return self._writer.commit_waiting(wait_s=wait_s)
 
     def statistics(self) -> dict[str, float]:
-        """Commits, batches in them, what waits, and bytes used, allowed and mapped."""
+        """Commits, batches in them, what waits, bytes used, allowed and mapped, and rows."""
         with self._env.read() as txn:
             bytes_used = self._env.bytes_used(txn)
+            rows = self._env.rows(txn)
         return {
             "commits": self._writer.commits,
             "batches": self._writer.batches,
@@ -162,6 +169,7 @@ class LmdbStore(Store):
             "bytes_max": self._env.bytes_max,
             "map_bytes": self._env.map_bytes(),
             "value_bytes_max": self.value_bytes_max,
+            **{f"rows_{table}": count for table, count in rows.items()},
         }
 
     def close(self) -> None:
@@ -196,6 +204,14 @@ class LmdbStore(Store):
                 return events.prepare_extend(write)
             case CronFire():
                 return events.prepare_fire(write)
+            case EventCancel():
+                return events.prepare_cancel(write)
+            case DeadReplay():
+                return dead.prepare_replay(write)
+            case DeadPurge():
+                return dead.prepare_purge(write)
+            case Sweep():
+                return dead.prepare_sweep(write)
             case JournalAppend():
                 return journal.prepare(write, count_max=self._journal_count_max)
             case _:
@@ -207,3 +223,9 @@ class LmdbStore(Store):
 
         freed: Any = self._writer.run(apply)
         return int(freed)
+
+
+def _has_limit(write: Write[object]) -> bool:
+    return isinstance(write, EventPut) and any(
+        target.depth_max is not None for target in write.targets
+    )

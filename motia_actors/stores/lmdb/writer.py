@@ -15,6 +15,7 @@ from motia_actors.clock import Clock
 from motia_actors.errors import (
     ConflictError,
     LeaseLostError,
+    QueueFullError,
     StoreClosedError,
     StoreError,
     StoreFullError,
@@ -34,11 +35,16 @@ _ROOM_COMMITS = 16
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """One commit, ready to be done; size_bytes is what it adds at most, 0 where it only settles."""
+    """One commit, ready to be done; size_bytes is what it adds at most, 0 where it only settles.
+
+    `has_limit`: it puts into a queue with a limit, and may be refused half way. One operation
+    alone never is: it looks before it changes anything.
+    """
 
     operations: Sequence[Operation]
     size_bytes: int
     promise: Promise[list[object]]
+    has_limit: bool = False
 
 
 _Done = list[tuple[Batch, list[object]]]
@@ -176,24 +182,48 @@ class Writer:
 
     def _commit_as_one(self, batches: list[Batch]) -> None:
         done: _Done = []
-        refused: list[Batch] = []
+        refused: list[tuple[Batch, StoreError]] = []
         with self._env.write() as txn:
             work = Work(txn, self._env.tables, now_s=self._clock.now_s(), owner=self.owner)
             room_bytes = self._room_bytes(txn)
             for batch in batches:
                 if batch.size_bytes > max(0, room_bytes):
-                    refused.append(batch)
+                    refused.append((batch, self._full(batch)))
+                    continue
+                try:
+                    if batch.has_limit:
+                        answers = self._do_or_undo(work, batch)
+                    else:
+                        answers = [operation(work) for operation in batch.operations]
+                except QueueFullError as error:
+                    refused.append((batch, error))
                     continue
                 room_bytes -= batch.size_bytes
-                done.append((batch, [operation(work) for operation in batch.operations]))
+                done.append((batch, answers))
             work.finish()
         self.commits += 1
         self.batches += len(done)
         for batch, answers in done:
             batch.promise.set(answers)
-        for batch in refused:
-            batch.promise.set_error(self._full(batch))
+        for batch, refusal in refused:
+            batch.promise.set_error(refusal)
         self._tell(work.wake())
+
+    def _do_or_undo(self, work: Work, batch: Batch) -> list[object]:
+        """Do a batch; where a queue is full, undo what was done of it and of no other.
+
+        Full queues come in floods: a commit of its own for each batch that came along would slow
+        the writer down just then.
+        """
+        whole, steps, streams = work.txn, set(work.steps), set(work.streams)
+        try:
+            with self._env.part(whole) as work.txn:
+                return [operation(work) for operation in batch.operations]
+        except QueueFullError:
+            work.steps, work.streams = steps, streams
+            raise
+        finally:
+            work.txn = whole
 
     def _room_bytes(self, txn: Transaction) -> int:
         """Bytes that may still be added; counted anew only now and then while there are many."""
