@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from motia_actors.actors.janitor import Retention
 from motia_actors.actors.system import StepPlan, System
 from motia_actors.clock import Clock, SystemClock
 from motia_actors.desk import Desk
@@ -132,6 +133,9 @@ class Running:
             drain_logs=self.log.drain,
             on_fatal=self._fatal,
             inline_max=inline_max,
+            retention=Retention(
+                dead_age_s=settings.dead_age_s, dead_count_max=settings.dead_count_max
+            ),
         )
         self.front = self._front()
         self._handler = SinkHandler(self.log, clock=clock)

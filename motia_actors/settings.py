@@ -56,6 +56,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Time limit of event and cron steps that set none; 0: none."""
     api_concurrency: int = 64
     event_concurrency: int = 10
+    dead_age_s: float = 30 * 86_400.0
+    """How long a dead letter is kept."""
+    dead_count_max: int = 10_000
+    """How many dead letters of a step are kept; the oldest go first."""
     drain_s: float = 25.0
     """How long a stop waits for handlers to finish; below gunicorn's graceful timeout."""
     unsafe_no_sync: bool = False
@@ -162,6 +166,8 @@ SOURCES: Mapping[str, _Source] = {
     "event_limit_s": _Source("MOTIA_EVENT_TIMEOUT", _number(0, 86_400)),
     "api_concurrency": _Source("MOTIA_API_CONCURRENCY", _whole(1, 10_000)),
     "event_concurrency": _Source("MOTIA_EVENT_CONCURRENCY", _whole(1, 10_000)),
+    "dead_age_s": _Source("MOTIA_DEAD_AGE", _number(0, 3_153_600_000)),
+    "dead_count_max": _Source("MOTIA_DEAD_MAX", _whole(0, 10_000_000)),
     "drain_s": _Source("MOTIA_DRAIN_TIMEOUT", _number(0, 3_600)),
     "unsafe_no_sync": _Source("MOTIA_UNSAFE_NO_SYNC", _switch),
 }

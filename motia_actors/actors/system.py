@@ -12,6 +12,7 @@ import msgspec
 from motia_actors.actors.actor import Cell, Stop
 from motia_actors.actors.clock import Fire, Reschedule
 from motia_actors.actors.inline import Permits, Trust
+from motia_actors.actors.janitor import Retention
 from motia_actors.actors.meter import Meter
 from motia_actors.actors.ports import Port
 from motia_actors.actors.router import Drain
@@ -67,6 +68,7 @@ class System:
         on_fatal: Called with a reason when the root of the tree gives up: the process is of no
             use any more.
         inline_max: How many askers may run a handler on their own thread at a time.
+        retention: How long dead letters are kept.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class System:
         drain_logs: Callable[[], list[bytes]],
         on_fatal: Callable[[str], None],
         inline_max: int = 0,
+        retention: Retention | None = None,
     ) -> None:
         self._store, self._clock = store, clock
         self._tree = Tree(
@@ -86,6 +89,7 @@ class System:
             new_event=new_event,
             drain_logs=drain_logs,
             on_fatal=on_fatal,
+            retention=retention or Retention(),
         )
         self.table, self.running = self._tree.table, self._tree.running
         self._inline, self._inline_max = Permits(inline_max), inline_max

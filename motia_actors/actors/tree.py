@@ -4,6 +4,7 @@ system ─┬─ writer       group commits of the store
 ├─ journalist   log records to the journal
 ├─ router       deliveries to mailboxes
 ├─ clock        cron ticks
+        ├─ janitor      forgets what has expired
 ├─ watchdog     time limits
 └─ steps        one actor per step
 """
@@ -16,6 +17,7 @@ from contextlib import suppress
 from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec
 from motia_actors.actors.clock import ClockActor
 from motia_actors.actors.deliveries import Deliveries
+from motia_actors.actors.janitor import JanitorActor, Retention
 from motia_actors.actors.journalist import JournalistActor
 from motia_actors.actors.ports import Table
 from motia_actors.actors.restart import RestartPolicy
@@ -45,6 +47,7 @@ class Tree:
         new_event: Makes the event of a cron run, of a topic and its step.
         drain_logs: Takes the log records that wait for the journal.
         on_fatal: Called with a reason when the root gives up.
+        retention: How long dead letters are kept.
     """
 
     def __init__(
@@ -55,9 +58,11 @@ class Tree:
         new_event: Callable[[str, Step], Event],
         drain_logs: Callable[[], list[bytes]],
         on_fatal: Callable[[str], None],
+        retention: Retention,
     ) -> None:
         self._store, self._clock, self._new_event = store, clock, new_event
         self._drain_logs, self._on_fatal = drain_logs, on_fatal
+        self._retention = retention
         self.table = Table()
         self.deliveries = Deliveries(store=store, clock=clock, wake=self.wake_steps)
         self.running = Running()
@@ -101,6 +106,12 @@ class Tree:
             ),
             ChildSpec("router", self._make_router),
             ChildSpec("clock", self._make_clock),
+            ChildSpec(
+                "janitor",
+                lambda cell: JanitorActor(
+                    cell, self._report, store=self._store, retention=self._retention
+                ),
+            ),
             ChildSpec(
                 "watchdog",
                 lambda cell: Watchdog(cell, self._report, running=self.running, clock=self._clock),

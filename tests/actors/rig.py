@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from motia_actors.actors.janitor import Retention
 from motia_actors.actors.system import StepPlan, System
 from motia_actors.clock import Clock, SystemClock
 from motia_actors.messages import Call, Event, Failed, Outcome, Returned, StepKind
@@ -94,7 +95,12 @@ class Rig:
     """A system under test, and what it was told."""
 
     def __init__(
-        self, clock: Clock | None = None, store: Store | None = None, *, inline_max: int = 0
+        self,
+        clock: Clock | None = None,
+        store: Store | None = None,
+        *,
+        inline_max: int = 0,
+        retention: Retention | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.store = store or MemoryStore(self.clock)
@@ -106,6 +112,7 @@ class Rig:
             drain_logs=list,
             on_fatal=self._end,
             inline_max=inline_max,
+            retention=retention,
         )
 
     def _end(self, reason: str) -> None:
@@ -128,9 +135,12 @@ class Rig:
 
 @contextmanager
 def running(
-    *plans: StepPlan, clock: Clock | None = None, store: Store | None = None
+    *plans: StepPlan,
+    clock: Clock | None = None,
+    store: Store | None = None,
+    retention: Retention | None = None,
 ) -> Iterator[Rig]:
-    rig = Rig(clock, store)
+    rig = Rig(clock, store, retention=retention)
     rig.store.open()
     rig.system.start()
     try:
