@@ -37,6 +37,7 @@ from motia_actors.watch import Watcher
 from motia_actors.web.answers import Endpoint
 from motia_actors.web.api import ApiRoute, Front, WebSettings
 from motia_actors.web.control import control_routes
+from motia_actors.web.dead_letters import dead_letter_routes
 from motia_actors.web.guard import Guard
 from motia_actors.web.limits import Limits
 from motia_actors.web.routes import Route
@@ -273,7 +274,12 @@ class Running:
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
             log=self._log,
             unready=self.system.is_ready,
-            reserved=self._control(control_routes(desk, limits, offload=offload)),
+            reserved=self._control(
+                [
+                    *control_routes(desk, limits, offload=offload),
+                    *dead_letter_routes(desk, limits, offload=offload),
+                ]
+            ),
             offload=offload,
         )
 

@@ -15,9 +15,10 @@ from motia_actors.steps.flows import drawing_id
 from motia_actors.store import EventPut, Store
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.web.control import Control, StepSource
+from motia_actors.web.dead_letters import Letterbox
 
 
-class Desk(Control):
+class Desk(Control, Letterbox):
     """Acts on the system as a handler would, without being one.
 
     Args:
@@ -48,6 +49,10 @@ class Desk(Control):
             flows=flows,
         )
         self.store.write(EventPut(event=event, targets=targets))
+
+    def step_names(self) -> Mapping[str, str]:
+        """Names of the project's steps by id."""
+        return {step.id: step.name for step in self._catalog().steps}
 
     def streams(self) -> Sequence[Stream]:
         """The project's streams."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import falcon
 import msgspec
 
-from motia_actors.errors import MotiaError, PayloadError
+from motia_actors.errors import MotiaError, PayloadError, UsageError
 from motia_actors.payload import decode, encode
 from motia_actors.steps.config import Stream
 from motia_actors.store import StateDelete, StateSet, Store
@@ -61,18 +61,22 @@ class Control(Protocol):
         ...
 
 
-class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request to a control endpoint says."""
+
     params: dict[str, str]
     query: dict[str, Any]
     body: Any
 
 
-class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a control endpoint answers, as JSON."""
+
     value: object = None
     status: int = 200
 
 
-_Act = Callable[[_Asked], _Answer]
+_Act = Callable[[Asked], Answer]
 
 
 def control_routes(
@@ -95,22 +99,25 @@ def control_routes(
         ("GET", "/__motia/streams/item/:name/:groupId/:itemId", streams.item),
     ]
     return [
-        Route(method, path, _endpoint(act, limits, offload=offload)) for method, path, act in acts
+        Route(method, path, endpoint(act, limits, offload=offload)) for method, path, act in acts
     ]
 
 
-def _endpoint(act: _Act, limits: Limits, *, offload: Offload | None) -> Endpoint:
+def endpoint(act: _Act, limits: Limits, *, offload: Offload | None) -> Endpoint:
+    """Make an endpoint that reads the request, acts, and answers in JSON."""
+
     def answer(req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
         try:
             query = parse_query(req.query_string, fields_max=limits.fields_max)
         except ValueError as error:
             raise falcon.HTTPBadRequest(title=f"Invalid query string: {error}") from error
-        asked = _Asked(params=params, query=query, body=read_body(req.env, limits)[0])
+        asked = Asked(params=params, query=query, body=read_body(req.env, limits)[0])
         try:
             given = act(asked) if offload is None else offload(lambda: act(asked))
         except MotiaError as error:
             # These answers are for developers, who want to know; Motia tells them too.
-            given = _Answer(status=500, value={"error": str(error)})
+            status = 400 if isinstance(error, UsageError) else 500
+            given = Answer(status=status, value={"error": str(error)})
         if given.status == 204:
             resp.fill(204, {}, b"")
         else:
@@ -130,14 +137,14 @@ class _Project:
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    def emit(self, asked: _Asked) -> _Answer:
+    def emit(self, asked: Asked) -> Answer:
         topic = _text_of(asked.body, "topic")
         emitted = {key: asked.body[key] for key in ("topic", "data") if key in asked.body}
         self._control.emit(topic, asked.body.get("data"), flows=SYSTEM_FLOWS)
-        return _Answer(value={"success": True, "emitted": emitted})
+        return Answer(value={"success": True, "emitted": emitted})
 
-    def about(self, _: _Asked) -> _Answer:
-        return _Answer(
+    def about(self, _: Asked) -> Answer:
+        return Answer(
             value={
                 "version": self._control.version,
                 "isDev": True,
@@ -146,24 +153,24 @@ class _Project:
             }
         )
 
-    def statistics(self, _: _Asked) -> _Answer:
-        return _Answer(value=self._control.statistics())
+    def statistics(self, _: Asked) -> Answer:
+        return Answer(value=self._control.statistics())
 
-    def step(self, asked: _Asked) -> _Answer:
+    def step(self, asked: Asked) -> Answer:
         try:
             source = self._control.step_source(asked.params["stepId"])
         except (OSError, ValueError):
-            return _Answer(status=500, value={"error": "Failed to read step file"})
+            return Answer(status=500, value={"error": "Failed to read step file"})
         if source is None:
-            return _Answer(status=404, value={"error": "Step not found"})
-        return _Answer(value=source)
+            return Answer(status=404, value={"error": "Step not found"})
+        return Answer(value=source)
 
 
 class _State:
     def __init__(self, control: Control) -> None:
         self._store = control.store
 
-    def list(self, asked: _Asked) -> _Answer:
+    def list(self, asked: Asked) -> Answer:
         group, text = asked.query.get("groupId"), asked.query.get("filter")
         conditions: Any = []
         if text:
@@ -181,15 +188,15 @@ class _State:
             if holds(conditions, value):
                 place = {"groupId": item.group, "key": item.key}
                 shown.append({**place, "type": type_of(value), "value": value})
-        return _Answer(value=shown)
+        return Answer(value=shown)
 
-    def set(self, asked: _Asked) -> _Answer:
+    def set(self, asked: Asked) -> Answer:
         key, group = _text_of(asked.body, "key"), _text_of(asked.body, "groupId")
         value = asked.body.get("value")
         self._store.write(StateSet(group=group, key=key, value=encode(value)))
-        return _Answer(value={"key": key, "groupId": group, "value": value})
+        return Answer(value={"key": key, "groupId": group, "value": value})
 
-    def delete(self, asked: _Asked) -> _Answer:
+    def delete(self, asked: Asked) -> Answer:
         ids = asked.body.get("ids") if isinstance(asked.body, dict) else None
         if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
             raise falcon.HTTPBadRequest(title="ids must be a list of strings")
@@ -199,50 +206,48 @@ class _State:
             writes.append(StateDelete(group=group, key=key))
         if writes:
             self._store.commit(writes).result()
-        return _Answer(status=204)
+        return Answer(status=204)
 
 
 class _Streams:
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    def list(self, _: _Asked) -> _Answer:
+    def list(self, _: Asked) -> Answer:
         streams = self._control.streams()
-        return _Answer(value={"streams": [_described(stream) for stream in streams]})
+        return Answer(value={"streams": [_described(stream) for stream in streams]})
 
-    def details(self, asked: _Asked) -> _Answer:
+    def details(self, asked: Asked) -> Answer:
         stream = self._find(asked)
         if stream is None:
             return self._unknown(asked)
-        return _Answer(value={**_described(stream), "schema": stream.schema})
+        return Answer(value={**_described(stream), "schema": stream.schema})
 
-    def group(self, asked: _Asked) -> _Answer:
+    def group(self, asked: Asked) -> Answer:
         if self._find(asked) is None:
             return self._unknown(asked)
         name, group = asked.params["name"], asked.params["groupId"]
         stored = self._control.store.streams.group(name, group)
         items = [decode(item) for item in stored]
-        return _Answer(
+        return Answer(
             value={"streamName": name, "groupId": group, "items": items, "count": len(items)}
         )
 
-    def item(self, asked: _Asked) -> _Answer:
+    def item(self, asked: Asked) -> Answer:
         if self._find(asked) is None:
             return self._unknown(asked)
         name, group, item_id = (asked.params[key] for key in ("name", "groupId", "itemId"))
         item = self._control.store.streams.get(name, group, item_id)
         data = None if item is None else decode(item)
-        return _Answer(
-            value={"streamName": name, "groupId": group, "itemId": item_id, "data": data}
-        )
+        return Answer(value={"streamName": name, "groupId": group, "itemId": item_id, "data": data})
 
-    def _find(self, asked: _Asked) -> Stream | None:
+    def _find(self, asked: Asked) -> Stream | None:
         name = asked.params["name"]
         return next((one for one in self._control.streams() if one.name == name), None)
 
-    def _unknown(self, asked: _Asked) -> _Answer:
+    def _unknown(self, asked: Asked) -> Answer:
         name = asked.params["name"]
-        return _Answer(status=404, value={"error": f"Stream '{name}' not found"})
+        return Answer(status=404, value={"error": f"Stream '{name}' not found"})
 
 
 def _described(stream: Stream) -> dict[str, object]:
