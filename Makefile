@@ -2,6 +2,7 @@
 #
 #   make demo    make the environment and serve examples/orders on http://127.0.0.1:3000
 #   make test    make the environment and pass everything: lint, types, tests
+#   make stress  run the long tests of faults, which want root and fiu-utils for some of them
 #   make bench   make the environment and print one row of figures for each benchmark
 #   make bench-peers   make an environment with Dramatiq and Celery, print one row beside them
 #
@@ -19,7 +20,7 @@ EXAMPLE ?= examples/orders
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types pytest fast format bench bench-peers clean
+.PHONY: help venv demo test lint types pytest fast stress format bench bench-peers clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -49,7 +50,10 @@ pytest: $(STAMP)
 	$(BIN)/python -m pytest tests examples/orders/tests $(ARGS)
 
 fast: $(STAMP)
-	$(BIN)/python -m pytest tests -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest tests -m "not slow and not stress" $(ARGS)
+
+stress: $(STAMP)
+	$(BIN)/python -m pytest tests -m stress -ra $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

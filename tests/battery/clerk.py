@@ -1,0 +1,222 @@
+"""One process of a crew: `python -m tests.battery.clerk FOLDER ROLE LIFE SEED BOOK [OPTION=N…]`.
+
+It makes or handles events on the folder until it is killed, and writes what is certain to the
+book, a file descriptor: `E id` once a put was acknowledged, `D step id` when a handler begins,
+`A step id` once its end was, `X id` for one that overtook another, `F` where the store was full,
+`L` for a lease that was lost.
+
+Options: `bytes` of an event's data, `map` for the limit of the store, `file` for the limit of any
+file, `die` for one transaction in so many that is ended by kill -9 before its commit.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+from collections import namedtuple
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from motia_actors.clock import SystemClock
+from motia_actors.errors import LeaseLostError, StoreError, StoreFullError
+from motia_actors.messages import Delivery, Event, Target
+from motia_actors.store import Ack, EventPut, Lease, Retry, StateSet, Store, Write
+from motia_actors.stores.lmdb import LmdbStore
+from motia_actors.stores.lmdb.work import Work
+from motia_actors.threads import Signal
+from tests.stores.driving import driven
+
+EXIT_STORE = 70
+GROUPS = 5
+VISIBILITY_S = 0.5
+RETRY_SHARE, RETRY_S = 0.05, 0.01
+IDLE_S = 0.02
+WORK_S = 0.01
+FULL_S = 0.05
+MAP_BYTES = 2**28
+
+
+class Note(msgspec.Struct, frozen=True):
+    """An event's data: the number of its maker's life, its number in its group, its parent."""
+
+    life: int
+    number: int
+    parent: str = ""
+    filling: str = ""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How far a FIFO group has come."""
+
+    life: int
+    number: int
+    count: int
+
+
+class Clerk:
+    """The life of one process."""
+
+    def __init__(
+        self, store: Store, *, role: str, life: int, book: int, chance: random.Random, size: int
+    ) -> None:
+        self._store, self._role, self._life, self._book = store, role, life, book
+        self._chance, self._size = chance, size
+        self._pause = Signal()
+        self._count = 0
+
+    def work(self) -> None:
+        """Work for ever."""
+        step = self._role.partition("-")[0]
+        store = self._store
+        store.notifier.listen(lambda _wake: self._pause.set())
+        while True:
+            if step == "maker":
+                self._make()
+                continue
+            try:
+                # As the router: look after the dead, take what is due, finish it.
+                store.events.free_dead_owners()
+                found = store.write(Lease(step=step, count_max=4, visibility_s=VISIBILITY_S))
+            except StoreFullError:
+                self._full()
+                continue
+            self._handle(found)
+            if not found:
+                self._pause.wait(IDLE_S)
+
+    def _say(self, *words: str) -> None:
+        os.write(self._book, " ".join(words).encode() + b"\n")
+
+    def _full(self) -> None:
+        self._say("F")
+        self._pause.wait(FULL_S)
+
+    def _make(self) -> None:
+        """Put some events, each in a commit of its own, all of them on their way together."""
+        events = [self._next_event() for _ in range(self._chance.randint(1, 4))]
+        targets = (Target(step="std"), Target(step="fifo", is_fifo=True))
+        for event in events:
+            try:
+                self._store.write(EventPut(event=event, targets=targets))
+            except StoreFullError:
+                self._full()
+            else:
+                self._say("E", event.id)
+        self._pause.wait(self._chance.random() * 0.01)
+
+    def _next_event(self) -> Event:
+        self._count += 1
+        note = Note(life=self._life, number=self._count, filling="x" * self._size)
+        return Event(
+            id=f"{self._role}.{self._life}.{self._count}",
+            topic="order",
+            data=msgspec.json.encode(note),
+            trace_id="t",
+            group_id=f"{self._role}.{self._chance.randrange(GROUPS)}",
+        )
+
+    def _handle(self, deliveries: list[Delivery]) -> None:
+        ends = []
+        for delivery in deliveries:
+            self._say("D", delivery.step, delivery.event.id)
+            self._pause.wait(self._chance.random() * WORK_S)
+            if self._chance.random() < RETRY_SHARE:
+                writes: list[Write[object]] = [Retry(delivery=delivery, delay_s=RETRY_S)]
+                ends.append((delivery, "R", self._store.commit(writes)))
+                continue
+            writes, is_in_order = self._effects(delivery)
+            ack: Write[object] = Ack(delivery=delivery)
+            word = "A" if is_in_order else "X"
+            ends.append((delivery, word, self._store.commit([*writes, ack])))
+        for delivery, word, promise in ends:
+            try:
+                promise.result()
+            except LeaseLostError:
+                self._say("L")
+            except StoreFullError:
+                self._full()
+            else:
+                self._say(word, delivery.step, delivery.event.id)
+
+    def _effects(self, delivery: Delivery) -> tuple[list[Write[object]], bool]:
+        event = delivery.event
+        match delivery.step:
+            case "std":
+                # Unique in each run: were two runs committed, two events would tell of it.
+                child = Event(
+                    id=os.urandom(8).hex(), topic="done", data=event.id.encode(), trace_id="t"
+                )
+                return [
+                    StateSet(group="std", key=event.id, value=b"1"),
+                    EventPut(event=child, targets=(Target(step="sink"),)),
+                ], True
+            case "sink":
+                return [StateSet(group="sink", key=event.id, value=event.data)], True
+            case _:
+                return self._in_order(event)
+
+    def _in_order(self, event: Event) -> tuple[list[Write[object]], bool]:
+        """Count the group's events; its lease is what makes read and write one."""
+        assert event.group_id is not None
+        note = msgspec.json.decode(event.data, type=Note)
+        kept = self._store.state.get("fifo", event.group_id)
+        last = Mark(0, 0, 0) if kept is None else msgspec.json.decode(kept, type=Mark)
+        mark = Mark(note.life, note.number, last.count + 1)
+        write = StateSet(group="fifo", key=event.group_id, value=msgspec.json.encode(mark))
+        return [write], (last.life, last.number) < (note.life, note.number)
+
+
+def die_in_transactions(one_in: int, chance: random.Random) -> None:
+    """From now on, end one transaction in so many by kill -9, when all but its commit is done."""
+    finish = Work.finish
+
+    def finish_or_die(self: Work) -> None:
+        finish(self)
+        if chance.randrange(one_in) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Work.finish = finish_or_die  # type: ignore[method-assign]  # that is the fault
+
+
+def limit_files(size_bytes: int) -> None:
+    """Let no file grow beyond this, which to LMDB is a disk that is full."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    usage = namedtuple("usage", "total used free")(size_bytes, size_bytes, 0)  # noqa: PYI024
+    shutil.disk_usage = lambda _path: usage  # type: ignore[assignment,misc]  # as the disk would
+
+
+def main() -> None:
+    folder, role, life, seed, book, *words = sys.argv[1:]
+    options: Mapping[str, int] = {
+        name: int(number) for name, _, number in (word.partition("=") for word in words)
+    }
+    chance = random.Random(f"{seed} {role} {life}")
+    if options.get("die"):
+        die_in_transactions(options["die"], chance)
+    if options.get("file"):
+        limit_files(options["file"])
+    store = LmdbStore(Path(folder), SystemClock(), map_bytes_max=options.get("map", MAP_BYTES))
+    try:
+        with driven(store):
+            Clerk(
+                store,
+                role=role,
+                life=int(life),
+                book=int(book),
+                chance=chance,
+                size=options.get("bytes", 10),
+            ).work()
+    except StoreError as error:
+        os.write(2, f"{error}\n".encode())
+        os._exit(EXIT_STORE)
+
+
+if __name__ == "__main__":
+    main()

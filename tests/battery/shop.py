@@ -1,0 +1,153 @@
+"""A served project whose books can be balanced, its customers, and a look into its store."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from http.client import HTTPException
+from pathlib import Path
+from typing import Self
+
+from motia_actors.clock import SystemClock
+from motia_actors.store import Store
+from motia_actors.stores.lmdb import LmdbStore
+from tests.battery.crew import note
+from tests.e2e.server import Server, wait_until, workers, write_project
+from tests.stores.driving import driven
+
+DRAIN_S_MAX = 30.0
+
+ORDER = """
+config = {
+    "name": "Order", "type": "api", "path": "/orders/:customer/:number", "method": "POST",
+    "emits": ["order"],
+}
+
+
+async def handler(req, context):
+    customer, number = req.params["customer"], int(req.params["number"])
+    await context.emit({
+        "topic": "order",
+        "data": {"customer": customer, "number": number},
+        "messageGroupId": customer,
+    })
+    return {"status": 202, "body": {}}
+"""
+
+COUNT = """
+config = {"name": "Count", "type": "event", "subscribes": ["order"], "emits": []}
+
+
+async def handler(event, context):
+    await context.state.set("count", f"{event['customer']}.{event['number']}", 1)
+"""
+
+# One in seven fails at first, and all the later ones of its group have to wait for it.
+QUEUE = """
+config = {
+    "name": "Queue", "type": "event", "subscribes": ["order"], "emits": [],
+    "infrastructure": {"queue": {"type": "fifo", "backoff": {"type": "fixed", "delay": 0.05}}},
+}
+
+
+async def handler(event, context):
+    customer, number = event["customer"], event["number"]
+    name = f"{customer}.{number}"
+    if number % 7 == 0 and not await context.state.get("tried", name):
+        await context.state.set("tried", name, True)
+        raise RuntimeError("not yet")
+    last = await context.state.get("last", customer) or 0
+    if number < last:
+        await context.state.set("overtaken", name, last)
+    await context.state.set("last", customer, number)
+    await context.state.set("queue", name, 1)
+"""
+
+FILES = {"steps/order_step.py": ORDER, "steps/count_step.py": COUNT, "steps/queue_step.py": QUEUE}
+
+
+def serve(tmp_path: Path, *, count: int, files: dict[str, str] = FILES) -> Server:
+    """Serve a project by so many workers."""
+    project = write_project(tmp_path / "project", files)
+    return Server(project, options=workers("gthread", count))
+
+
+@contextlib.contextmanager
+def store_of(server: Server) -> Iterator[Store]:
+    """Open the server's store in this process too."""
+    path = server.project / ".motia" / "data"
+    with driven(LmdbStore(path, SystemClock())) as store:
+        yield store
+
+
+def wait_idle(store: Store) -> None:
+    """Wait until nothing is queued, leased or waiting for a retry; dead letters may be left."""
+    wait_until(
+        lambda: all(
+            depth.waiting == depth.leased == 0
+            for depth in map(store.events.depth, store.events.steps())
+        ),
+        what="every queue is empty",
+        limit_s=DRAIN_S_MAX,
+    )
+
+
+def keys(store: Store, group: str) -> set[str]:
+    return {item.key for item in store.state.group(group)}
+
+
+class Customer(threading.Thread):
+    """Places numbered orders, one after the other, and notes which were acknowledged."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        super().__init__()
+        self.orders: set[str] = set()
+        self.statuses: set[int] = set()
+        self.broken_count = 0
+        self._server, self._name, self._is_done = server, name, threading.Event()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._is_done.set()
+        self.join()
+
+    def run(self) -> None:
+        """Shop."""
+        number = 0
+        with self._server.client() as client:
+            while not self._is_done.is_set():
+                number += 1
+                try:
+                    answer = client.post(f"/orders/{self._name}/{number}", {})
+                except (OSError, HTTPException):
+                    self.broken_count += 1
+                    self._is_done.wait(0.01)
+                    continue
+                self.statuses.add(answer.status)
+                if answer.status == 202:
+                    self.orders.add(f"{self._name}.{number}")
+
+
+def balance(server: Server, customers: list[Customer]) -> None:
+    """Wait until all is done, and look for each acknowledged order in both steps' books."""
+    orders = set[str]().union(*(customer.orders for customer in customers))
+    with store_of(server) as store:
+        wait_idle(store)
+        counted, queued = keys(store, "count"), keys(store, "queue")
+        overtaken = keys(store, "overtaken")
+        dead = sum(store.events.depth(step).dead for step in store.events.steps())
+    note(
+        f"acknowledged={len(orders)} kept={len(counted)} "
+        f"broken={sum(customer.broken_count for customer in customers)} "
+        f"lost={len(orders - counted) + len(orders - queued)} overtaken={len(overtaken)}"
+    )
+    assert orders, "nothing was served"
+    assert orders <= counted, "lost"
+    assert counted == queued, "an emit reached one of its two steps alone"
+    assert not overtaken
+    assert dead == 0
+    assert set[int]().union(*(customer.statuses for customer in customers)) == {202}

@@ -1,0 +1,52 @@
+"""Several processes on one folder while they are killed: the books balance to the last event."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import lmdb.verify
+import pytest
+
+from motia_actors.clock import SystemClock
+from motia_actors.stores.lmdb import LmdbStore
+from tests.battery.crew import Crew, balance, new_seed
+from tests.stores.driving import driven
+
+pytestmark = pytest.mark.slow
+
+ROLES = ("maker-a", "maker-b", "std-1", "std-2", "fifo-1", "fifo-2", "sink-1")
+DIE_ONE_IN = 300
+AWAKE_SHARE = 0.3  # Stopped for so long that others take their leases.
+
+
+def soak(folder: Path, *, deaths: int, limit_s: float) -> None:
+    """Harm a crew until so many died or the time is up, then let it finish."""
+    until_s = time.monotonic() + limit_s
+    with (
+        driven(LmdbStore(folder, SystemClock())) as store,
+        Crew(folder, ROLES, seed=new_seed(), options={"die": DIE_ONE_IN}) as crew,
+    ):
+        while crew.deaths < deaths and time.monotonic() < until_s:
+            crew.wait_lines(crew.chance.randint(1, 80), limit_s=0.3)
+            if crew.chance.random() < AWAKE_SHARE:
+                crew.awake()
+            crew.hit()
+            crew.replace()
+        crew.awake()
+        crew.drain(store)
+
+        balance(crew, store)
+
+        assert crew.deaths >= deaths // 2
+    assert list(lmdb.verify.verify(str(folder / "db"))) == []
+
+
+def test_the_books_balance_whoever_is_killed_in_whatever_moment(tmp_path: Path) -> None:
+    soak(tmp_path / "data", deaths=30, limit_s=12.0)
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(400)
+def test_the_books_balance_after_many_kills(tmp_path: Path) -> None:
+    soak(tmp_path / "data", deaths=500, limit_s=240.0)
