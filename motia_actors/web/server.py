@@ -17,10 +17,12 @@ from typing import Any, Protocol
 
 from gunicorn.app.base import Application as GunicornApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError, HaltServer
 from gunicorn.util import import_app
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import ThreadWorker
 
+from motia_actors.errors import MotiaError
 from motia_actors.threads import start_detached
 
 STOP_MARGIN_S = 3.0
@@ -103,7 +105,11 @@ def _tie(member: Member, worker: Worker) -> None:
 
     def on_ready(worker: Any) -> None:
         ready(worker)
-        member.start(inline_max=_threads_to_risk(worker))
+        try:
+            member.start(inline_max=_threads_to_risk(worker))
+        except MotiaError as error:
+            # The one error that gunicorn tells as a sentence instead of a traceback.
+            raise AppImportError(str(error)) from error
         _on_term(member.begin_stop)
 
     def on_gone(arbiter: Any, worker: Any) -> None:
@@ -163,6 +169,14 @@ class Server(GunicornApplication):  # type: ignore[misc]  # gunicorn has no type
         for name, value in self._options.items():
             if value is not None:
                 self.cfg.set(name, value)
+
+    def run(self) -> None:
+        """Serve until told to stop, or until no worker can start."""
+        try:
+            super().run()
+        except HaltServer as halt:
+            # A second worker failed to start while gunicorn was ending because of the first.
+            sys.exit(halt.exit_status)
 
     def load(self) -> Any:
         """Import the application, in the worker."""
