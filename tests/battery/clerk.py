@@ -17,7 +17,6 @@ import resource
 import shutil
 import signal
 import sys
-from collections import namedtuple
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -188,8 +187,8 @@ def limit_files(size_bytes: int) -> None:
     """Let no file grow beyond this, which to LMDB is a disk that is full."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    usage = namedtuple("usage", "total used free")(size_bytes, size_bytes, 0)  # noqa: PYI024
-    shutil.disk_usage = lambda _path: usage  # type: ignore[assignment,misc]  # as the disk would
+    usage = shutil.disk_usage("/")._replace(free=0)
+    shutil.disk_usage = lambda _path: usage  # as the full disk would say
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 import msgspec
+from lmdb.verify import verify
 
 from motia_actors.store import Store
 from tests.battery.clerk import Mark
@@ -102,7 +103,7 @@ class Crew:
     def wait_word(self, word: str, count: int = 1) -> None:
         """Wait until the book has so many lines of this word, replacing who dies."""
         wait_until(
-            lambda: self.replace() or self.count(word) >= count,
+            lambda: self._replaced().count(word) >= count,
             what=f"{count} lines {word}",
             limit_s=DRAIN_S_MAX,
         )
@@ -130,6 +131,10 @@ class Crew:
                 self.deaths += 1
                 self._clerks.remove(clerk)
                 self._start(clerk.role)
+
+    def _replaced(self) -> Self:
+        self.replace()
+        return self
 
     def dismiss(self, role: str) -> None:
         """Kill those of the role and replace them no more."""
@@ -177,6 +182,12 @@ class Crew:
             with self._written:
                 self.lines.extend(line.decode().split(" ") for line in lines)
                 self._written.notify_all()
+
+
+def problems(folder: Path) -> list[str]:
+    """Check every page of the data file; answers what is wrong."""
+    found: list[str] = verify(str(folder / "db"))  # type: ignore[no-untyped-call]  # untyped there
+    return found
 
 
 def balance(crew: Crew, store: Store) -> str:

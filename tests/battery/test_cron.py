@@ -62,7 +62,9 @@ def fired(store: Store) -> tuple[float, int]:
             return None
         return (before, count) if store.events.last_slot_s(STEP) == before else None
 
-    return wait_until(look, what="a quiet moment")
+    found = wait_until(look, what="a quiet moment")
+    assert found is not None
+    return found
 
 
 def wait_next(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from http.client import HTTPException
 from pathlib import Path
 
@@ -93,17 +94,19 @@ def posted(name: str, body: str) -> dict[str, str]:
 
 def letters(store: Store) -> list[DeadLetter]:
     return [
-        letter
-        for step in store.events.steps()
-        for letter in store.events.dead(step, count_max=100)
+        letter for step in store.events.steps() for letter in store.events.dead(step, count_max=100)
     ]
 
 
-def is_taken(server: Server, number: int) -> bool:
+def wait_taken(server: Server, number: int) -> None:
     """Give the good step something to do; the worker that takes it may just be dying."""
-    with contextlib.suppress(OSError, HTTPException):
-        return server.post("/go/good", {"number": number}).status == 202
-    return False
+
+    def is_taken() -> bool:
+        with contextlib.suppress(OSError, HTTPException):
+            return server.post("/go/good", {"number": number}).status == 202
+        return False
+
+    wait_until(is_taken, what="a worker that serves")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_poison_is_put_away_and_other_steps_go_on(tmp_path: Path, name: str, bod
 
         dead = wait_until(lambda: letters(store), what="a dead letter", limit_s=DEADS_S_MAX)
         for number in range(5):
-            wait_until(lambda number=number: is_taken(server, number), what="a worker that serves")
+            wait_taken(server, number)
         wait_idle(store)
 
         note(f"{name}: runs={len(keys(store, name))} letters={len(dead)}")
@@ -143,7 +146,7 @@ def test_a_delivery_runs_again_after_its_delay_until_it_works_or_is_used_up(
         for failures in range(RETRIES_MAX + 3):
             kept = store.state.get("flaky", str(failures))
             runs_s = msgspec.json.decode(kept or b"[]", type=list[float])
-            pauses_s = [later - run for run, later in zip(runs_s, runs_s[1:], strict=False)]
+            pauses_s = [later - run for run, later in itertools.pairwise(runs_s)]
             assert len(runs_s) == min(failures, RETRIES_MAX) + 1
             assert all(pause_s >= DELAY_S for pause_s in pauses_s), pauses_s
         dead = {letter.event.data: letter for letter in letters(store)}

@@ -21,28 +21,29 @@ CUSTOMERS = 3
 LIMIT_S = 20.0
 
 
-def kill_workers(server: Server, customers: list[Customer], *, times: int) -> None:
-    """kill -9 somebody each time that some more orders were acknowledged."""
-    chance = random.Random(new_seed())
+def wait_served(customers: list[Customer], count: int) -> None:
+    """Wait until so many more orders were acknowledged."""
 
     def served() -> int:
         return sum(len(customer.orders) for customer in customers)
 
+    enough = served() + count
+    wait_until(lambda: served() >= enough, what=f"{count} more orders", limit_s=LIMIT_S)
+
+
+def kill_workers(server: Server, customers: list[Customer], *, times: int) -> None:
+    """kill -9 somebody each time that some more orders were acknowledged."""
+    chance = random.Random(new_seed())
+
     for _ in range(times):
-        enough = served() + chance.randint(5, 40)
-        wait_until(lambda enough=enough: served() >= enough, what="more orders", limit_s=LIMIT_S)
+        wait_served(customers, chance.randint(5, 40))
         os.kill(chance.choice(server.workers()), signal.SIGKILL)
 
 
 def kill_all(server: Server, customers: list[Customer], *, times: int) -> None:
     """kill -9 the master and every worker at once, and start on the same folder."""
     for _ in range(times):
-        enough = sum(len(customer.orders) for customer in customers) + 30
-        wait_until(
-            lambda enough=enough: sum(len(customer.orders) for customer in customers) >= enough,
-            what="more orders",
-            limit_s=LIMIT_S,
-        )
+        wait_served(customers, 30)
         server.kill()
         server.start()
 

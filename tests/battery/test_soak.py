@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import lmdb.verify
 import pytest
 
 from motia_actors.clock import SystemClock
 from motia_actors.stores.lmdb import LmdbStore
-from tests.battery.crew import Crew, balance, new_seed
+from tests.battery.crew import Crew, balance, new_seed, problems
 from tests.stores.driving import driven
 
 pytestmark = pytest.mark.slow
@@ -39,7 +38,7 @@ def soak(folder: Path, *, deaths: int, limit_s: float) -> None:
         balance(crew, store)
 
         assert crew.deaths >= deaths // 2
-    assert list(lmdb.verify.verify(str(folder / "db"))) == []
+    assert problems(folder) == []
 
 
 def test_the_books_balance_whoever_is_killed_in_whatever_moment(tmp_path: Path) -> None:
