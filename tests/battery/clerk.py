@@ -6,7 +6,8 @@ book, a file descriptor: `E id` once a put was acknowledged, `D step id` when a 
 `L` for a lease that was lost.
 
 Options: `bytes` of an event's data, `map` for the limit of the store, `file` for the limit of any
-file, `die` for one transaction in so many that is ended by kill -9 before its commit.
+file, `die` for one transaction in so many that is ended by kill -9 before its commit,
+`visibility` of leases in milliseconds, `mutant` for a fault of ours.
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ from motia_actors.store import Ack, EventPut, Lease, Retry, StateSet, Store, Wri
 from motia_actors.stores.lmdb import LmdbStore
 from motia_actors.stores.lmdb.work import Work
 from motia_actors.threads import Signal
+from tests.battery.mutants import MUTANTS
 from tests.stores.driving import driven
 
 EXIT_STORE = 70
 GROUPS = 5
-VISIBILITY_S = 0.5
+VISIBILITY_MS = 500
 RETRY_SHARE, RETRY_S = 0.05, 0.01
 IDLE_S = 0.02
 WORK_S = 0.01
+LATE_SHARE = 0.02
 FULL_S = 0.05
 MAP_BYTES = 2**28
 
@@ -62,10 +65,18 @@ class Clerk:
     """The life of one process."""
 
     def __init__(
-        self, store: Store, *, role: str, life: int, book: int, chance: random.Random, size: int
+        self,
+        store: Store,
+        *,
+        role: str,
+        life: int,
+        book: int,
+        chance: random.Random,
+        options: Mapping[str, int],
     ) -> None:
         self._store, self._role, self._life, self._book = store, role, life, book
-        self._chance, self._size = chance, size
+        self._chance, self._size = chance, options.get("bytes", 10)
+        self._visibility_s = options.get("visibility", VISIBILITY_MS) / 1000
         self._pause = Signal()
         self._count = 0
 
@@ -81,7 +92,7 @@ class Clerk:
             try:
                 # As the router: look after the dead, take what is due, finish it.
                 store.events.free_dead_owners()
-                found = store.write(Lease(step=step, count_max=4, visibility_s=VISIBILITY_S))
+                found = store.write(Lease(step=step, count_max=4, visibility_s=self._visibility_s))
             except StoreFullError:
                 self._full()
                 continue
@@ -91,6 +102,10 @@ class Clerk:
 
     def _say(self, *words: str) -> None:
         os.write(self._book, " ".join(words).encode() + b"\n")
+
+    def _linger(self, seconds: float) -> None:
+        """Be busy, whatever others wake us for."""
+        Signal().wait(seconds)
 
     def _full(self) -> None:
         self._say("F")
@@ -124,7 +139,8 @@ class Clerk:
         ends = []
         for delivery in deliveries:
             self._say("D", delivery.step, delivery.event.id)
-            self._pause.wait(self._chance.random() * WORK_S)
+            is_late = self._chance.random() < LATE_SHARE
+            self._linger(1.5 * self._visibility_s if is_late else self._chance.random() * WORK_S)
             if self._chance.random() < RETRY_SHARE:
                 writes: list[Write[object]] = [Retry(delivery=delivery, delay_s=RETRY_S)]
                 ends.append((delivery, "R", self._store.commit(writes)))
@@ -188,7 +204,7 @@ def limit_files(size_bytes: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     usage = shutil.disk_usage("/")._replace(free=0)
-    shutil.disk_usage = lambda _path: usage  # as the full disk would say
+    shutil.disk_usage = lambda _path: usage  # type: ignore[assignment]  # as a full disk
 
 
 def main() -> None:
@@ -199,6 +215,8 @@ def main() -> None:
     chance = random.Random(f"{seed} {role} {life}")
     if options.get("die"):
         die_in_transactions(options["die"], chance)
+    if options.get("mutant"):
+        MUTANTS[options["mutant"] - 1]()
     if options.get("file"):
         limit_files(options["file"])
     store = LmdbStore(Path(folder), SystemClock(), map_bytes_max=options.get("map", MAP_BYTES))
@@ -210,7 +228,7 @@ def main() -> None:
                 life=int(life),
                 book=int(book),
                 chance=chance,
-                size=options.get("bytes", 10),
+                options=options,
             ).work()
     except StoreError as error:
         os.write(2, f"{error}\n".encode())

@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from tests.battery.clerk import Mark
 from tests.e2e.server import ROOT, wait_until
 
 DRAIN_S_MAX = 30.0
-STEPS = ("std", "fifo", "sink")
+ERRORS_BYTES_MAX = 10_000
 
 
 def note(text: str) -> None:
@@ -53,6 +54,7 @@ class Crew:
         options: As the clerk knows them.
         prefix: A command that runs the clerks.
         exits: How a clerk may end.
+        lives: How many there were on this folder before.
     """
 
     def __init__(
@@ -64,14 +66,15 @@ class Crew:
         options: Mapping[str, int] | None = None,
         prefix: Sequence[str] = (),
         exits: Sequence[int] = (-signal.SIGKILL,),
+        lives: int = 0,
     ) -> None:
         self.folder, self.chance, self.deaths = folder, random.Random(seed), 0
         self.lines: list[list[str]] = []
         self._roles, self._seed, self._exits = list(roles), seed, exits
         self._options, self._prefix = dict(options or {}), list(prefix)
-        self._lives = 0
+        self._lives = lives
         self._clerks: list[Clerk] = []
-        self._errors = folder.parent / f"{folder.name}.errors"
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._end, self._book = os.pipe()
         self._written = threading.Condition()
         self._reader = threading.Thread(target=self._read)
@@ -89,6 +92,7 @@ class Crew:
         os.close(self._book)
         self._reader.join()
         os.close(self._end)
+        self._errors.close()
 
     def count(self, word: str) -> int:
         """Count the lines that begin with this word."""
@@ -147,7 +151,7 @@ class Crew:
         """Process ids of those alive."""
         return [clerk.process.pid for clerk in self._clerks]
 
-    def drain(self, store: Store) -> None:
+    def drain(self, store: Store, *, limit_s: float = DRAIN_S_MAX) -> None:
         """Wait until nothing is left to do."""
         self.dismiss("maker")
 
@@ -155,24 +159,23 @@ class Crew:
             self.replace()
             return not store.events.steps()
 
-        wait_until(is_empty, what="every queue is empty", limit_s=DRAIN_S_MAX)
+        wait_until(is_empty, what="every queue is empty", limit_s=limit_s)
 
     def errors(self) -> str:
         """What the clerks complained of."""
-        return self._errors.read_text("utf-8", "replace")
+        return os.pread(self._errors.fileno(), ERRORS_BYTES_MAX, 0).decode("utf-8", "replace")
 
     def _start(self, role: str) -> None:
         self._lives += 1
         words = [str(self.folder), role, str(self._lives), str(self._seed), str(self._book)]
         words += [f"{name}={number}" for name, number in self._options.items()]
-        with self._errors.open("ab") as errors:
-            process = subprocess.Popen(
-                [*self._prefix, sys.executable, "-m", "tests.battery.clerk", *words],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stderr=errors,
-                pass_fds=[self._book],
-            )
+        process = subprocess.Popen(
+            [*self._prefix, sys.executable, "-m", "tests.battery.clerk", *words],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stderr=self._errors,
+            pass_fds=[self._book],
+        )
         self._clerks.append(Clerk(role, process))
 
     def _read(self) -> None:

@@ -1,0 +1,100 @@
+"""Faults put into the store on purpose: a battery that finds none of them proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from motia_actors.errors import LeaseLostError
+from motia_actors.messages import Delivery
+from motia_actors.promise import Promise
+from motia_actors.store import Ack, EventPut, Retry, Write
+from motia_actors.stores.lmdb import LmdbStore, events, rows
+from motia_actors.stores.lmdb.rows import Row
+from motia_actors.stores.lmdb.work import Operation, Work
+from motia_actors.stores.lmdb.writer import Batch, Writer
+
+
+def forget_who_holds_a_lease() -> None:
+    def held(work: Work, delivery: Delivery) -> tuple[bytes, Row]:
+        for key, record in work.txn.cursor(work.tables.due):
+            # Step and number of a delivery stay, whoever leases it when.
+            if (key[:8], key[16:]) == (delivery.token[:8], delivery.token[16:24]):
+                return key, Row.unpack(record)
+        raise LeaseLostError(delivery.id)
+
+    events._held = held
+
+
+def let_all_of_a_group_go_at_once() -> None:
+    put = rows.put_delivery
+
+    def put_delivery(*args: Any, group: bytes | None, **named: Any) -> None:
+        put(*args, group=None, **named)
+
+    rows.put_delivery = put_delivery
+
+
+def never_go_on_in_a_group() -> None:
+    rows.promote = lambda *_args: False
+
+
+def lose_what_is_to_be_retried() -> None:
+    prepare = events.prepare_settle
+
+    def prepare_settle(write: events.Settling) -> Operation:
+        return prepare(Ack(delivery=write.delivery) if isinstance(write, Retry) else write)
+
+    events.prepare_settle = prepare_settle
+
+
+def commit_each_write_alone() -> None:
+    commit = Writer._commit_as_one
+
+    def commit_as_one(self: Writer, batches: list[Batch]) -> None:
+        for batch in batches:
+            answers: list[object] = []
+            for operation in batch.operations:
+                part: Promise[list[object]] = Promise()
+                commit(self, [Batch([operation], batch.size_bytes, part)])
+                answers += part.result()
+            batch.promise.set(answers)
+
+    Writer._commit_as_one = commit_as_one  # type: ignore[method-assign]  # that is the fault
+
+
+def acknowledge_before_the_commit() -> None:
+    commit = LmdbStore.commit
+
+    def commit_later(self: LmdbStore, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+        promise = commit(self, writes)
+        if not isinstance(writes[0], EventPut):
+            return promise
+        early: Promise[list[object]] = Promise()
+        early.set([None])
+        return early
+
+    LmdbStore.commit = commit_later  # type: ignore[method-assign]  # that is the fault
+
+
+def use_numbers_again() -> None:
+    Work.finish = lambda _self: None  # type: ignore[method-assign,assignment]  # that is the fault
+
+
+def drop_a_body_with_its_first_delivery() -> None:
+    def drop_body(work: Work, event: bytes) -> None:
+        work.txn.delete(event, db=work.tables.events)
+
+    rows.drop_body = drop_body
+
+
+MUTANTS: Sequence[Callable[[], None]] = (
+    forget_who_holds_a_lease,
+    let_all_of_a_group_go_at_once,
+    never_go_on_in_a_group,
+    lose_what_is_to_be_retried,
+    commit_each_write_alone,
+    acknowledge_before_the_commit,
+    use_numbers_again,
+    drop_a_body_with_its_first_delivery,
+)
