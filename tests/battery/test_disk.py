@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.stress, pytest.mark.timeout(300)]
 
 ROLES = ("maker-a", "maker-b", "std-1", "fifo-1", "sink-1")
 LIVES_MAX = 1000
-CUTS = 8
-DRAIN_S_MAX = 120.0
+CUTS, ROUNDS = 8, 10
+DRAIN_S_MAX = 200.0
 ENDS = (-signal.SIGKILL, EXIT_STORE)
 CALLS = ("rw/pwrite", "rw/pwritev", "sync/fdatasync", "dir/ftruncate")
 SHARE = 0.004
@@ -72,7 +72,7 @@ def test_calls_of_the_system_that_fail_now_and_then_lose_nothing(tmp_path: Path)
         prefix = ["fiu-run", "-x", "-f", str(tmp_path), "-c", fault]
         lives = number * LIVES_MAX
         with Crew(folder, ROLES, seed=seed, exits=ENDS, lives=lives, prefix=prefix) as crew:
-            for _ in range(20):
+            for _ in range(ROUNDS):
                 crew.wait_lines(40, limit_s=0.3)
                 crew.replace()
         lines += crew.lines
