@@ -30,13 +30,13 @@ def let_all_of_a_group_go_at_once() -> None:
     put = rows.put_delivery
 
     def put_delivery(*args: Any, group: bytes | None, **named: Any) -> None:
-        put(*args, group=None, **named)
+        put(*args, group=rows.NO_GROUP, **named)
 
     rows.put_delivery = put_delivery
 
 
 def never_go_on_in_a_group() -> None:
-    rows.promote = lambda *_args: False
+    rows._promote = lambda *_args: False
 
 
 def lose_what_is_to_be_retried() -> None:

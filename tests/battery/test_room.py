@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 MAP_BYTES = 2 * 2**20
 FILE_BYTES = 2 * 2**20
-EVENT_BYTES = 20_000
+EVENT_BYTES = 50_000
 REFUSALS = 20
 GROWTH_BYTES_MAX = 2**20
 
@@ -60,7 +60,7 @@ def test_a_full_disk_is_refused_and_once_there_is_room_the_same_processes_go_on(
 
         for pid in crew.pids():
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        crew.wait_word("A", crew.count("A") + 50)
+        crew.wait_word("E", crew.count("E") + 10)
         crew.drain(store)
 
         balance(crew, store)

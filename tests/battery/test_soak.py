@@ -54,7 +54,7 @@ def test_the_books_balance_whoever_is_killed_in_whatever_moment(tmp_path: Path) 
 @pytest.mark.stress
 @pytest.mark.timeout(400)
 def test_the_books_balance_after_many_kills(tmp_path: Path) -> None:
-    soak(tmp_path / "data", deaths=500, limit_s=240.0)
+    soak(tmp_path / "data", deaths=300, limit_s=180.0)
 
 
 @pytest.mark.stress
