@@ -37,7 +37,7 @@ def check(path: Path) -> None:
 
 
 def _check(path: Path, file: int) -> None:
-    newest, page_bytes = _newest_meta(path, file)
+    newest, page_bytes = meta_of(path, file)
     last_page = int.from_bytes(newest[136:144], "little")
     if os.fstat(file).st_size >= (last_page + 1) * page_bytes:
         return
@@ -52,12 +52,22 @@ def _check(path: Path, file: int) -> None:
         )
 
 
-def _newest_meta(path: Path, file: int) -> tuple[bytes, int]:
+def meta_of(path: Path, file: int, *, commit: int | None = None) -> tuple[bytes, int]:
+    """Read the header page of a commit, the newest where it is None, and the bytes of a page.
+
+    Raises:
+        StoreCorruptError: the file is not LMDB's, of another version, or cut off in its header;
+            or the commit's header is no longer there.
+    """
     first = os.pread(file, 152, 0)
     page_bytes = _page_bytes(path, first)
     second = os.pread(file, 152, page_bytes)
     _page_bytes(path, second)
-    return max(first, second, key=lambda meta: int.from_bytes(meta[144:152], "little")), page_bytes
+    metas = {int.from_bytes(meta[144:152], "little"): meta for meta in (second, first)}
+    number = max(metas) if commit is None else commit
+    if number not in metas:
+        raise StoreCorruptError(f"{path} has no header of commit {number}, only of {list(metas)}")
+    return metas[number], page_bytes
 
 
 def _page_bytes(path: Path, meta: bytes) -> int:

@@ -4,6 +4,7 @@ db/      the environment; nothing else may open a file in there, least of all lo
 owners/  one locked file for each living process
 locks/   one file for each lock
 wake/    one socket for each living process
+in_use.lock  shared by each living process, so that nobody replaces its files
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from motia_actors.store import (
 from motia_actors.stores import limits
 from motia_actors.stores.lmdb import dead, events, journal, state, streams
 from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.folder import FolderLock
 from motia_actors.stores.lmdb.journal import LmdbJournal
 from motia_actors.stores.lmdb.locks import FileLocks
 from motia_actors.stores.lmdb.notifier import SocketNotifier
@@ -94,6 +96,7 @@ class LmdbStore(Store):
         self._changes_count_max = changes_count_max
         self._pid = 0
         self._env = Environment(path / "db", bytes_max=map_bytes_max, is_synced=not unsafe_no_sync)
+        self._folder = FolderLock(path)
         self._owners = Owners(path / "owners")
         self._locks = FileLocks(path / "locks")
         self._notifier = SocketNotifier(path / "wake")
@@ -114,7 +117,12 @@ class LmdbStore(Store):
             StoreCorruptError: the data file is damaged or not ours; it was left as it is.
             StoreError: another LmdbStore of this process has it open, or the system refused.
         """
-        self._env.open()
+        self._folder.share()
+        try:
+            self._env.open()
+        except BaseException:
+            self._folder.release()
+            raise
         try:
             self._owners.open()
             self._locks.open()
@@ -187,6 +195,7 @@ class LmdbStore(Store):
         self._locks.close()
         self._env.close()
         self._owners.close()
+        self._folder.release()
 
     def _prepare(self, write: Write[object]) -> Operation:
         match write:
