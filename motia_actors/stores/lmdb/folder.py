@@ -10,7 +10,8 @@ from pathlib import Path
 
 from motia_actors.errors import StoreError
 
-_NAME = "in_use.lock"
+_NAME = "in_use"
+"""Among the locks by name, which are hexadecimal."""
 
 
 class FolderLock:
@@ -30,7 +31,6 @@ class FolderLock:
         Raises:
             StoreError: its files are being replaced just now.
         """
-        self._path.mkdir(parents=True, exist_ok=True)
         self._take(
             fcntl.LOCK_SH,
             f"the store in {self._path} is being compacted or imported into; try again",
@@ -64,7 +64,9 @@ class FolderLock:
 
     def _take(self, kind: int, refusal: str) -> None:
         flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
-        file = os.open(self._path / _NAME, flags, 0o600)
+        locks = self._path / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        file = os.open(locks / _NAME, flags, 0o600)
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except OSError as error:

@@ -2,9 +2,8 @@
 
 db/      the environment; nothing else may open a file in there, least of all lock.mdb
 owners/  one locked file for each living process
-locks/   one file for each lock
+locks/   one file for each lock, and `in_use`, which every living process shares
 wake/    one socket for each living process
-in_use.lock  shared by each living process, so that nobody replaces its files
 """
 
 from __future__ import annotations
@@ -115,9 +114,13 @@ class LmdbStore(Store):
 
         Raises:
             StoreCorruptError: the data file is damaged or not ours; it was left as it is.
-            StoreError: another LmdbStore of this process has it open, or the system refused.
+            StoreError: another LmdbStore of this process has it open, its files are being
+                replaced, or the system refused.
         """
-        self._folder.share()
+        try:
+            self._folder.share()
+        except OSError as error:
+            raise self._not_open(error) from error
         try:
             self._env.open()
         except BaseException:
@@ -129,9 +132,7 @@ class LmdbStore(Store):
             self._notifier.open(self._owners.id)
         except OSError as error:
             self._let_go()
-            raise StoreError(
-                f"cannot open the store in {self._env.path.parent}: {error}"
-            ) from error
+            raise self._not_open(error) from error
         self._writer.open(self._owners.id)
         self._pid = os.getpid()
 
@@ -189,6 +190,9 @@ class LmdbStore(Store):
         finally:
             self._pid = 0
             self._let_go()
+
+    def _not_open(self, error: OSError) -> StoreError:
+        return StoreError(f"cannot open the store in {self._env.path.parent}: {error}")
 
     def _let_go(self) -> None:
         self._notifier.close()
