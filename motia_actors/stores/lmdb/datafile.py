@@ -45,7 +45,13 @@ def _check(path: Path, file: int) -> None:
     # are never written. It is whole if every page in use is there, so they are all visited.
     roots = [int.from_bytes(newest[at : at + 8], "little") for at in (80, 128)]
     pages = os.fstat(file).st_size // page_bytes
-    if not all(_is_whole(file, root, page_bytes, pages) for root in roots):
+    try:
+        is_whole = all(_is_whole(file, root, page_bytes, pages) for root in roots)
+    except struct.error as error:
+        raise StoreCorruptError(
+            f"{path} is cut off and damaged; restore it from a backup"
+        ) from error
+    if not is_whole:
         raise StoreCorruptError(
             f"{path} is cut off: it has {pages} pages of {page_bytes} bytes and refers to more; "
             f"restore it from a backup"
@@ -89,9 +95,12 @@ def _page_bytes(path: Path, meta: bytes) -> int:
 
 def _is_whole(file: int, root: int, page_bytes: int, pages: int) -> bool:
     """Visit the tree below root; True where every page of it is inside the file."""
-    waiting = [root]
+    waiting, visited = [root], 0
     while waiting:
-        number = waiting.pop()
+        number, visited = waiting.pop(), visited + 1
+        # A damaged page may refer to one above it.
+        if visited > pages:
+            return False
         if number == _NO_PAGE:
             continue
         if number >= pages:

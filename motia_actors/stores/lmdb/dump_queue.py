@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -28,6 +28,17 @@ UNREADABLE = (msgspec.MsgspecError, struct.error, ValueError)
 _letter_decoder = msgspec.msgpack.Decoder(Letter)
 _FAR_S = 1e15
 """In place of a time that JSON has no number for."""
+
+
+def names(
+    snapshot: Snapshot, table: str, read: Callable[[bytes], str], lost: list[str]
+) -> Iterator[tuple[bytes, str]]:
+    """Go through the names of a table by key; what belongs to one that is lost is lost too."""
+    for key, record in snapshot.rows(table):
+        try:
+            yield key, read(record)
+        except UNREADABLE as error:
+            lost.append(f"name {key.hex()} in {table}: {error}")
 
 
 def read_letter(record: bytes) -> Letter:
@@ -78,10 +89,13 @@ def letters(snapshot: Snapshot, lost: list[str]) -> Iterator[LetterLine]:
             lost.append(f"dead letter {key.hex()}: {error}")
 
 
-def slots(snapshot: Snapshot) -> Iterator[SlotLine]:
+def slots(snapshot: Snapshot, lost: list[str]) -> Iterator[SlotLine]:
     """Go through the slots of the cron steps."""
     for key, record in snapshot.rows("slots"):
-        yield SlotLine(step=key.hex(), slot_s=_number(keys.to_time(record)))
+        try:
+            yield SlotLine(step=key.hex(), slot_s=_number(keys.to_time(record)))
+        except UNREADABLE as error:
+            lost.append(f"cron slot {key.hex()}: {error}")
 
 
 def put_delivery(work: Work, line: DeliveryLine) -> None:
@@ -151,7 +165,7 @@ def _common(
 
 
 def _steps(snapshot: Snapshot) -> dict[bytes, str]:
-    return {key: rows.step_text(record) for key, record in snapshot.rows("steps")}
+    return dict(names(snapshot, "steps", rows.step_text, []))
 
 
 def _unpack(key: bytes, record: bytes, lost: list[str]) -> Row | None:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import msgspec
 
 from motia_actors.stores.lmdb import dump_queue, keys, lines
-from motia_actors.stores.lmdb.dump_queue import UNREADABLE
+from motia_actors.stores.lmdb.dump_queue import UNREADABLE, names
 from motia_actors.stores.lmdb.lines import (
     EndLine,
     HeaderLine,
@@ -60,14 +60,14 @@ def _lines(snapshot: Snapshot, lost: list[str], *, has_journal: bool) -> Iterato
     yield from _items(snapshot, lost)
     yield from dump_queue.deliveries(snapshot, lost)
     yield from dump_queue.letters(snapshot, lost)
-    yield from dump_queue.slots(snapshot)
+    yield from dump_queue.slots(snapshot, lost)
     if has_journal:
         for key, record in snapshot.rows("journal"):
             yield RecordLine(journal=key[:16].hex(), **value_fields(record))
 
 
 def _state(snapshot: Snapshot, lost: list[str]) -> Iterator[StateLine]:
-    groups = {key: keys.to_text(name) for key, name in snapshot.rows("state_groups")}
+    groups = dict(names(snapshot, "state_groups", keys.to_text, lost))
     for key, record in snapshot.rows("state"):
         try:
             name, value = keys.split_named(record)
@@ -82,7 +82,7 @@ def _state(snapshot: Snapshot, lost: list[str]) -> Iterator[StateLine]:
 
 def _items(snapshot: Snapshot, lost: list[str]) -> Iterator[ItemLine]:
     places = set()
-    for key, name in snapshot.rows("stream_groups"):
+    for key, name in names(snapshot, "stream_groups", keys.to_text, lost):
         stream, place = key[:16], key[16:]
         places.add(place)
         # Keys are hashes: the order of creation is that of the numbers before the data.
@@ -94,7 +94,7 @@ def _items(snapshot: Snapshot, lost: list[str]) -> Iterator[ItemLine]:
             assert item is not None, "a snapshot does not change"
             yield ItemLine(
                 stream=stream.hex(),
-                group=keys.to_text(name),
+                group=name,
                 place=place.hex(),
                 item=item_key[16:].hex(),
                 **value_fields(item[8:]),

@@ -31,16 +31,17 @@ _DEPTH_MAX = 32
 
 
 class Tree(msgspec.Struct, frozen=True):
-    """A table: the page its tree begins at, and how many rows it says it has."""
+    """A table: its first page, and how many rows and levels it says it has."""
 
     root: int
     entries: int
+    depth: int
 
     @classmethod
     def unpack(cls, record: bytes) -> Tree:
         """Read an MDB_db."""
         entries, root = struct.unpack_from("<QQ", record, 32)
-        return cls(root, entries)
+        return cls(root, entries, int.from_bytes(record[6:8], "little"))
 
 
 class _BadPageError(Exception):
@@ -122,8 +123,7 @@ class PageFile:
             number, depth = waiting.pop()
             try:
                 nodes = self._nodes(number, depth)
-                is_branch = bool(nodes and nodes[0][0])
-                if is_branch:
+                if _is_branch(nodes, is_above=depth < tree.depth):
                     waiting += [(child, depth + 1) for child, *_ in reversed(nodes)]
                     continue
             except (_BadPageError, struct.error) as error:
@@ -143,7 +143,7 @@ class PageFile:
             raise _BadPageError("the tree is too deep")
         page = self._page(number)
         own_number, _, flags, lower, upper = _HEAD.unpack_from(page)
-        if own_number != number or flags & (_BRANCH | _LEAF | _OVERFLOW) not in (_BRANCH, _LEAF):
+        if own_number != number or flags not in (_BRANCH, _LEAF):
             raise _BadPageError(f"is damaged: it says page {own_number}, flags {flags:#x}")
         if not _HEAD_BYTES <= lower <= upper <= self.page_bytes or lower % 2:
             raise _BadPageError(f"is damaged: its bounds are {lower} and {upper}")
@@ -188,6 +188,14 @@ class PageFile:
         if len(page) < self.page_bytes:
             raise _BadPageError("is cut off")
         return page
+
+
+def _is_branch(nodes: list[tuple[int, bytes, int, bytes]], *, is_above: bool) -> bool:
+    """Whether a page refers to others; pages above the lowest level do, and only they."""
+    is_branch = bool(nodes and nodes[0][0])
+    if is_branch != is_above:
+        raise _BadPageError("is damaged: it is on the wrong level")
+    return is_branch
 
 
 def problems_of(path: Path, *, commit: int | None = None) -> list[str]:

@@ -98,14 +98,22 @@ def opened(path: Path) -> Iterator[tuple[Snapshot, list[str]]]:
         StoreCorruptError: the file's header is damaged; nothing can be read.
         StoreError: there is no store, or it cannot be opened.
     """
-    file = data_file(path)
+    try:
+        with _opened(data_file(path)) as found:
+            yield found
+    except lmdb.Error as error:
+        raise StoreCorruptError(f"{path} cannot be read: {error}; restore a backup") from error
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[tuple[Snapshot, list[str]]]:
     try:
         datafile.check(file)
     except StoreCorruptError:
         with PageFile(file) as pages, _salvaged(pages) as snapshot:
             yield snapshot, _known(pages.problems, file)
         return
-    with read_only(path) as env, _pinned(env, file) as (txn, pages):
+    with read_only(file.parents[1]) as env, _pinned(env, file) as (txn, pages):
         for name, tree in pages.tables().items():
             for _ in pages.rows(name, tree):
                 pass
