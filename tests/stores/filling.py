@@ -45,11 +45,16 @@ def fill(store: Store) -> None:
     store.write(Retry(delivery=first, delay_s=0.0))
     put(store, "dead", Target(step="doomed"))
     (doomed,) = lease(store, step="doomed")
-    store.write(Bury(delivery=doomed, error="it \ud800 broke"))
+    store.write(Bury(delivery=doomed, error="it \ud800 broke", stack="line 1\nline 2"))
     lease(store, count_max=1, visibility_s=900.0)
     run = an_event("run")
     store.write(CronFire(step="tick", slot_s=60.0, event=run, allow_overlap=False))
     store.write(EventPut(event=an_event("odd", data=b"\xff no JSON"), targets=(Target(step="x"),)))
+    later = an_event("later", group_id="room")
+    for is_fifo in (True, False):
+        target = Target(step="charge", is_fifo=is_fifo)
+        store.write(EventPut(event=later, targets=(target,), not_before_s=2e9))
+    store.write(EventPut(event=an_event("once"), targets=(Target(step="x"),), dedupe_key="k"))
     store.write(JournalAppend(kind="log", record=b'{"level":"info"}'))
 
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from motia_actors.clock import ManualClock
 from motia_actors.errors import StoreCorruptError, StoreError, StoreFullError
 from motia_actors.messages import Event, Target
-from motia_actors.store import Bury, EventPut, Lease, StateSet, StreamSet, Write
+from motia_actors.store import Bury, EventCancel, EventPut, Lease, StateSet, StreamSet, Write
 from motia_actors.stores.lmdb import LmdbStore
 from motia_actors.stores.lmdb.check import check
 from motia_actors.stores.lmdb.load import import_
-from tests.stores.driving import driven, ids, lease, put
+from tests.stores.driving import an_event, driven, ids, lease, put
 from tests.stores.filling import a_store, dump, filled, load
 
 TEXTS = st.text(st.characters(), max_size=5) | st.sampled_from(["", "\ud800", "a\nb"])
@@ -41,7 +41,13 @@ TARGETS = st.builds(
 WRITES: st.SearchStrategy[Write[object]] = st.one_of(
     st.builds(StateSet, group=TEXTS, key=TEXTS, value=VALUES),
     st.builds(StreamSet, stream=TEXTS, group=TEXTS, item_id=TEXTS, data=VALUES),
-    st.builds(EventPut, event=EVENTS, targets=st.lists(TARGETS, max_size=3).map(tuple)),
+    st.builds(
+        EventPut,
+        event=EVENTS,
+        targets=st.lists(TARGETS, max_size=3).map(tuple),
+        dedupe_key=st.none() | TEXTS,
+        not_before_s=st.sampled_from([None, None, 1.0, 2e9]),
+    ),
     st.builds(Lease, step=st.sampled_from("abc"), count_max=st.just(2), visibility_s=st.just(9.0)),
 )
 
@@ -89,6 +95,11 @@ def test_an_imported_store_goes_on_where_the_old_one_was(tmp_path: Path) -> None
         assert [letter.error for letter in store.events.dead("doomed", count_max=9)] == [
             "it \ud800 broke"
         ]
+        (letter,) = store.events.dead("doomed", count_max=9)
+        assert letter.stack == "line 1\nline 2"
+        assert store.write(EventCancel(event_id="later")) == 2
+        again = EventPut(event=an_event("twice"), targets=(Target(step="x"),), dedupe_key="k")
+        assert store.write(again) == "once"
         assert store.events.depth("ship").waiting == 1
         assert lease(store, step="ship") == []
 
@@ -98,7 +109,7 @@ def test_every_line_is_json_that_names_its_kind(tmp_path: Path) -> None:
 
     assert lines[0] == {"kind": "header", "format": "motia_actors", "version": 1}
     assert {line["kind"] for line in lines} == {
-        *("header", "state", "item", "delivery", "dead", "slot", "record", "end")
+        *("header", "state", "item", "delivery", "dead", "slot", "dedupe", "record", "end")
     }
     assert sum(lines[-1]["counts"].values()) == len(lines) - 2
 

@@ -148,6 +148,33 @@ def _steps_are_counted(snapshot: Snapshot) -> Iterator[str]:
             yield f"table steps: {name} has {counted} queued and dead, not {said}"
 
 
+def _scheduled_can_be_found(snapshot: Snapshot) -> Iterator[str]:
+    due = {
+        row.tag + key[:8] + key[16:]: key[8:16] + row.group
+        for key, record in snapshot.rows("due")
+        if (row := Row.unpack(record)).tag
+    }
+    waiting = {
+        record[16:] + key[:8] + key[24:]: record[8:16] + key[8:24]
+        for key, record in snapshot.rows("groups")
+        if record[16:]
+    }
+    # The first of a group is in both, and its time in `groups` is the one it was put with.
+    expected = {**waiting, **due}
+    for key, record in snapshot.rows("scheduled"):
+        if expected.pop(key, None) != record:
+            yield f"table scheduled: {key.hex()} leads to no delivery"
+    for key in sorted(expected):
+        yield f"table scheduled: the delivery of {key.hex()} is not in it"
+
+
+def _dedupe_keys_end(snapshot: Snapshot) -> Iterator[str]:
+    ends = {key for key, _ in snapshot.rows("dedupe_ends")}
+    stands = {record[:8] + key for key, record in snapshot.rows("dedupes")}
+    for key in sorted(ends ^ stands):
+        yield f"table dedupes: {key[8:].hex()} has no end, or an end without a key"
+
+
 _LAWS: tuple[Callable[[Snapshot], Iterator[str]], ...] = (
     _format_is_ours,
     _state_is_at_its_place,
@@ -156,4 +183,6 @@ _LAWS: tuple[Callable[[Snapshot], Iterator[str]], ...] = (
     _leases_are_held,
     _groups_have_their_head_due,
     _steps_are_counted,
+    _scheduled_can_be_found,
+    _dedupe_keys_end,
 )

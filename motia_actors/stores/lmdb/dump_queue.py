@@ -10,15 +10,17 @@ from typing import Any
 import msgspec
 
 from motia_actors.errors import StoreCorruptError
-from motia_actors.stores.lmdb import keys, rows
+from motia_actors.stores.lmdb import dead, dedupe, keys, rows
+from motia_actors.stores.lmdb.dead import Letter
 from motia_actors.stores.lmdb.lines import (
+    DedupeLine,
     DeliveryLine,
     EventLine,
     LetterLine,
     SlotLine,
     event_fields,
 )
-from motia_actors.stores.lmdb.rows import NO_GROUP, Letter, Row
+from motia_actors.stores.lmdb.rows import NO_GROUP, Row
 from motia_actors.stores.lmdb.snapshot import Snapshot
 from motia_actors.stores.lmdb.work import Work
 
@@ -69,7 +71,7 @@ def deliveries(snapshot: Snapshot, lost: list[str]) -> Iterator[DeliveryLine]:
             yield from _delivery(snapshot, steps, key, free, keys.to_time(key[8:16]), lost)
     for key, record in snapshot.rows("groups"):
         if key not in first and len(record) >= 16:
-            row = Row(record[:8], 0, rows.NOBODY, 0, key[8:24])
+            row = Row(record[:8], 0, rows.NOBODY, 0, key[8:24], record[16:])
             yield from _delivery(snapshot, steps, key, row, keys.to_time(record[8:16]), lost)
 
 
@@ -81,8 +83,11 @@ def letters(snapshot: Snapshot, lost: list[str]) -> Iterator[LetterLine]:
             letter = read_letter(record)
             yield LetterLine(
                 **_common(snapshot, steps, key[:8], letter.event),
+                is_fifo=letter.group != NO_GROUP,
+                is_scheduled=bool(letter.tag),
                 attempts=letter.attempts,
                 error=keys.to_text(letter.error),
+                stack=keys.to_text(letter.stack),
                 died_s=_number(letter.died_s),
             )
         except UNREADABLE as error:
@@ -98,12 +103,21 @@ def slots(snapshot: Snapshot, lost: list[str]) -> Iterator[SlotLine]:
             lost.append(f"cron slot {key.hex()}: {error}")
 
 
+def dedupes(snapshot: Snapshot, lost: list[str]) -> Iterator[DedupeLine]:
+    """Go through the dedupe keys, those that ended included."""
+    for key, record in snapshot.rows("dedupes"):
+        try:
+            end_s = _number(keys.to_time(record[:8]))
+            yield DedupeLine(pair=key.hex(), end_s=end_s, event_id=keys.to_text(record[8:]))
+        except UNREADABLE as error:
+            lost.append(f"dedupe key {key.hex()}: {error}")
+
+
 def put_delivery(work: Work, line: DeliveryLine) -> None:
     """Queue a delivery after those that are there, with the attempts it had."""
     step8 = keys.step8(line.step)
     event = _put_body(work, line)
-    group = keys.name16(line.group_id or "") if line.is_fifo else None
-    rows.put_delivery(work, step8, event, due_s=line.due_s, group=group)
+    rows.put_delivery(work, step8, event, due_s=line.due_s, group=_group(line), tag=_tag(line))
     rows.count(work, step8, keys.to_bytes(line.step), queued=1)
     # A delivery has the number after its body's.
     key = step8 + keys.time(line.due_s) + keys.number(keys.to_number(event) + 1)
@@ -117,8 +131,16 @@ def put_letter(work: Work, line: LetterLine) -> None:
     """Keep a dead letter after those that are there."""
     step8 = keys.step8(line.step)
     event = _put_body(work, line)
-    error = keys.to_bytes(line.error)
-    rows.put_letter(work, step8, Letter(event, line.attempts, error, line.died_s))
+    letter = Letter(
+        event=event,
+        attempts=line.attempts,
+        error=keys.to_bytes(line.error),
+        died_s=line.died_s,
+        stack=keys.to_bytes(line.stack),
+        group=_group(line),
+        tag=_tag(line),
+    )
+    dead.bury(work, step8, letter)
     rows.count(work, step8, keys.to_bytes(line.step), queued=0, dead=1)
 
 
@@ -130,6 +152,24 @@ def put_slot(work: Work, line: SlotLine) -> None:
     last = work.txn.get(step8, db=work.tables.slots)
     if last is None or last < slot:
         work.txn.put(step8, slot, db=work.tables.slots)
+
+
+def put_dedupe(work: Work, line: DedupeLine) -> None:
+    """Let the event stand for its key, unless another one does for longer."""
+    pair16 = bytes.fromhex(line.pair)
+    if len(pair16) != 16:
+        raise StoreCorruptError(f"{line.pair!r} is no hash of a topic and a key")
+    work.now_s = line.end_s
+    if dedupe.standing(work, pair16) is None:
+        dedupe.stand(work, pair16, line.event_id, window_s=0.0)
+
+
+def _group(line: EventLine) -> bytes:
+    return keys.name16(line.group_id or "") if line.is_fifo else NO_GROUP
+
+
+def _tag(line: EventLine) -> bytes:
+    return keys.name16(line.id) if line.is_scheduled else b""
 
 
 def _put_body(work: Work, line: EventLine) -> bytes:
@@ -145,6 +185,7 @@ def _delivery(
         yield DeliveryLine(
             **_common(snapshot, steps, key[:8], row.event),
             is_fifo=row.group != NO_GROUP,
+            is_scheduled=bool(row.tag),
             due_s=_number(due_s),
             attempt=row.attempt,
         )

@@ -61,6 +61,7 @@ def _lines(snapshot: Snapshot, lost: list[str], *, has_journal: bool) -> Iterato
     yield from dump_queue.deliveries(snapshot, lost)
     yield from dump_queue.letters(snapshot, lost)
     yield from dump_queue.slots(snapshot, lost)
+    yield from dump_queue.dedupes(snapshot, lost)
     if has_journal:
         for key, record in snapshot.rows("journal"):
             yield RecordLine(journal=key[:16].hex(), **value_fields(record))

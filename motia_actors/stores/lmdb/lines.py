@@ -77,6 +77,7 @@ class EventLine(Valued, frozen=True, kw_only=True):
     group_id: str | None = None
     put_s: float
     is_fifo: bool = False
+    is_scheduled: bool = False
 
     def event(self) -> Event:
         """The event."""
@@ -102,6 +103,7 @@ class LetterLine(EventLine, tag="dead", frozen=True, kw_only=True):
 
     attempts: int
     error: str
+    stack: str = ""
     died_s: float
 
 
@@ -112,6 +114,14 @@ class SlotLine(Line, tag="slot", frozen=True, kw_only=True):
     slot_s: float
 
 
+class DedupeLine(Line, tag="dedupe", frozen=True, kw_only=True):
+    """Which event stands for others of its topic and key, both hashed, and until when."""
+
+    pair: str
+    end_s: float
+    event_id: str
+
+
 class RecordLine(Valued, tag="record", frozen=True, kw_only=True):
     """A record of the journal."""
 
@@ -119,7 +129,15 @@ class RecordLine(Valued, tag="record", frozen=True, kw_only=True):
 
 
 AnyLine = (
-    HeaderLine | EndLine | StateLine | ItemLine | DeliveryLine | LetterLine | SlotLine | RecordLine
+    HeaderLine
+    | EndLine
+    | StateLine
+    | ItemLine
+    | DeliveryLine
+    | LetterLine
+    | SlotLine
+    | DedupeLine
+    | RecordLine
 )
 _ANY: Any = AnyLine
 _decoder = msgspec.json.Decoder(_ANY)

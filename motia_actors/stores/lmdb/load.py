@@ -11,10 +11,11 @@ from motia_actors.errors import StoreCorruptError, StoreError
 from motia_actors.store import StateSet
 from motia_actors.stores import limits
 from motia_actors.stores.lmdb import dump_queue, keys, lines, rows, state
-from motia_actors.stores.lmdb.env import Environment, Tables
+from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.folder import FolderLock
 from motia_actors.stores.lmdb.lines import (
     AnyLine,
+    DedupeLine,
     DeliveryLine,
     EndLine,
     HeaderLine,
@@ -67,10 +68,7 @@ def import_(
 
 def _expect_empty(env: Environment) -> None:
     with env.read() as txn:
-        rows_of = {
-            name: txn.stat(getattr(env.tables, name))["entries"]
-            for name in Tables.__struct_fields__
-        }
+        rows_of = env.rows(txn)
     filled = {name: count for name, count in rows_of.items() if count and name != "meta"}
     if filled:
         listed = ", ".join(f"{count} {name}" for name, count in filled.items())
@@ -130,6 +128,8 @@ def _put(work: Work, line: AnyLine) -> None:
             dump_queue.put_letter(work, line)
         case SlotLine():
             dump_queue.put_slot(work, line)
+        case DedupeLine():
+            dump_queue.put_dedupe(work, line)
         case RecordLine(journal=journal):
             prefix = _hash(journal)
             count_max = limits.JOURNAL_COUNT_MAX
