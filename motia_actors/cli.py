@@ -1,4 +1,4 @@
-"""The command line: `motia-actors start | dev | check`."""
+"""The command line: `motia-actors start | dev | check | data`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from motia_actors.app import concurrency_of, limit_s_of, read_project
+from motia_actors.cli_data import data
+from motia_actors.cli_project import folder_of, project_option, settings_of
 from motia_actors.errors import MotiaError
-from motia_actors.settings import (
-    Settings,
-    load_env_file,
-    read_env_file,
-    read_settings,
-    store_path,
-)
+from motia_actors.settings import Settings, load_env_file
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step
 from motia_actors.web.ports import ensure_free, first_free
@@ -37,12 +33,6 @@ DEV_PORTS_MAX = 11
 PIPED_COLUMNS = 10_000
 REPORT_S_MAX = 60
 STYLES = {"error": "bold red", "warning": "yellow"}
-
-project_option = click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that holds steps/ or src/ [default: the current one]",
-)
 
 
 class _Commands(click.Group):
@@ -103,12 +93,15 @@ def dev(**to: Any) -> None:
 @click.option("--strict", is_flag=True, help="Fail on warnings too")
 def check(project: Path | None, *, strict: bool) -> None:
     """Read the project and say what is wrong; exit 1 where something is."""
-    load_env_file(_folder(project) / ".env")  # Steps may ask for its variables on import.
-    settings = _settings(project)
+    load_env_file(folder_of(project) / ".env")  # Steps may ask for its variables on import.
+    settings = settings_of(project)
     catalog = read_project(settings)
     _show(_console(), catalog, settings)
     if catalog.errors or (strict and catalog.problems) or not catalog.steps:
         sys.exit(EXIT_PROBLEMS)
+
+
+cli.add_command(data)
 
 
 def main() -> None:
@@ -119,7 +112,7 @@ def main() -> None:
 def _serve(
     options: dict[str, Any], *, project: Path | None, is_dev: bool = False, **to: Any
 ) -> None:
-    settings = _settings(project)
+    settings = settings_of(project)
     os.environ["MOTIA_PROJECT"] = str(settings.project)
     # Imports of the project are the runner's business; gunicorn would add the folder first.
     os.chdir(settings.project)
@@ -172,18 +165,6 @@ def _report(project: Path) -> None:
         subprocess.run(command, check=False, timeout=REPORT_S_MAX)  # noqa: S603 (all ours)
     except subprocess.TimeoutExpired:
         click.echo(f"no report: reading the project takes over {REPORT_S_MAX} s")
-
-
-def _folder(project: Path | None) -> Path:
-    return project or Path(os.environ.get("MOTIA_PROJECT") or ".")
-
-
-def _settings(project: Path | None) -> Settings:
-    """What the project's processes will read, so that they need not fail one by one."""
-    environ = {**read_env_file(_folder(project) / ".env"), **os.environ}
-    settings = read_settings(environ, project=project)
-    store_path(settings)
-    return settings
 
 
 def _console() -> Console:

@@ -37,7 +37,7 @@ def check(path: Path) -> None:
 
 
 def _check(path: Path, file: int) -> None:
-    newest, page_bytes = _newest_meta(path, file)
+    newest, page_bytes = meta_of(path, file)
     last_page = int.from_bytes(newest[136:144], "little")
     if os.fstat(file).st_size >= (last_page + 1) * page_bytes:
         return
@@ -45,19 +45,35 @@ def _check(path: Path, file: int) -> None:
     # are never written. It is whole if every page in use is there, so they are all visited.
     roots = [int.from_bytes(newest[at : at + 8], "little") for at in (80, 128)]
     pages = os.fstat(file).st_size // page_bytes
-    if not all(_is_whole(file, root, page_bytes, pages) for root in roots):
+    try:
+        is_whole = all(_is_whole(file, root, page_bytes, pages) for root in roots)
+    except struct.error as error:
+        raise StoreCorruptError(
+            f"{path} is cut off and damaged; restore it from a backup"
+        ) from error
+    if not is_whole:
         raise StoreCorruptError(
             f"{path} is cut off: it has {pages} pages of {page_bytes} bytes and refers to more; "
             f"restore it from a backup"
         )
 
 
-def _newest_meta(path: Path, file: int) -> tuple[bytes, int]:
+def meta_of(path: Path, file: int, *, commit: int | None = None) -> tuple[bytes, int]:
+    """Read the header page of a commit, the newest where it is None, and the bytes of a page.
+
+    Raises:
+        StoreCorruptError: the file is not LMDB's, of another version, or cut off in its header;
+            or the commit's header is no longer there.
+    """
     first = os.pread(file, 152, 0)
     page_bytes = _page_bytes(path, first)
     second = os.pread(file, 152, page_bytes)
     _page_bytes(path, second)
-    return max(first, second, key=lambda meta: int.from_bytes(meta[144:152], "little")), page_bytes
+    metas = {int.from_bytes(meta[144:152], "little"): meta for meta in (second, first)}
+    number = max(metas) if commit is None else commit
+    if number not in metas:
+        raise StoreCorruptError(f"{path} has no header of commit {number}, only of {list(metas)}")
+    return metas[number], page_bytes
 
 
 def _page_bytes(path: Path, meta: bytes) -> int:
@@ -79,9 +95,12 @@ def _page_bytes(path: Path, meta: bytes) -> int:
 
 def _is_whole(file: int, root: int, page_bytes: int, pages: int) -> bool:
     """Visit the tree below root; True where every page of it is inside the file."""
-    waiting = [root]
+    waiting, visited = [root], 0
     while waiting:
-        number = waiting.pop()
+        number, visited = waiting.pop(), visited + 1
+        # A damaged page may refer to one above it.
+        if visited > pages:
+            return False
         if number == _NO_PAGE:
             continue
         if number >= pages:

@@ -24,8 +24,8 @@ from motia_actors.errors import StoreClosedError, StoreCorruptError, StoreError,
 from motia_actors.stores.lmdb import datafile
 from motia_actors.stores.lmdb.transaction import Transaction
 
-_FORMAT_KEY = b"format"
-_FORMAT = b"motia_actors 1"
+FORMAT_KEY = b"format"
+FORMAT = b"motia_actors 1"
 _READERS_MAX = 512
 _MAP_BYTES_MIN = 64 * 2**20
 
@@ -214,7 +214,7 @@ class Environment:
                 name: env.open_db(name.encode(), txn=txn) for name in Tables.__struct_fields__
             }
             if is_new:
-                txn.put(_FORMAT_KEY, _FORMAT, db=tables["meta"])
+                txn.put(FORMAT_KEY, FORMAT, db=tables["meta"])
         return Tables(**tables)
 
     def _check_format(self, env: lmdb.Environment) -> None:
@@ -224,9 +224,9 @@ class Environment:
         except lmdb.Error as error:
             raise StoreCorruptError(f"{self.path} was made by another program") from error
         with env.begin() as txn:
-            found = txn.get(_FORMAT_KEY, db=meta)
-        if found != _FORMAT:
-            raise StoreCorruptError(f"{self.path} has format {found!r}, not {_FORMAT!r}")
+            found = txn.get(FORMAT_KEY, db=meta)
+        if found != FORMAT:
+            raise StoreCorruptError(f"{self.path} has format {found!r}, not {FORMAT!r}")
 
     def _closed(self) -> StoreClosedError:
         if self._pid not in (0, os.getpid()):

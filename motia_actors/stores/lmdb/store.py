@@ -2,7 +2,7 @@
 
 db/      the environment; nothing else may open a file in there, least of all lock.mdb
 owners/  one locked file for each living process
-locks/   one file for each lock
+locks/   one file for each lock, and `in_use`, which every living process shares
 wake/    one socket for each living process
 """
 
@@ -49,6 +49,7 @@ from motia_actors.store import (
 from motia_actors.stores import limits
 from motia_actors.stores.lmdb import dead, events, journal, state, streams
 from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.folder import FolderLock
 from motia_actors.stores.lmdb.journal import LmdbJournal
 from motia_actors.stores.lmdb.locks import FileLocks
 from motia_actors.stores.lmdb.notifier import SocketNotifier
@@ -94,6 +95,7 @@ class LmdbStore(Store):
         self._changes_count_max = changes_count_max
         self._pid = 0
         self._env = Environment(path / "db", bytes_max=map_bytes_max, is_synced=not unsafe_no_sync)
+        self._folder = FolderLock(path)
         self._owners = Owners(path / "owners")
         self._locks = FileLocks(path / "locks")
         self._notifier = SocketNotifier(path / "wake")
@@ -112,18 +114,25 @@ class LmdbStore(Store):
 
         Raises:
             StoreCorruptError: the data file is damaged or not ours; it was left as it is.
-            StoreError: another LmdbStore of this process has it open, or the system refused.
+            StoreError: another LmdbStore of this process has it open, its files are being
+                replaced, or the system refused.
         """
-        self._env.open()
+        try:
+            self._folder.share()
+        except OSError as error:
+            raise self._not_open(error) from error
+        try:
+            self._env.open()
+        except BaseException:
+            self._folder.release()
+            raise
         try:
             self._owners.open()
             self._locks.open()
             self._notifier.open(self._owners.id)
         except OSError as error:
             self._let_go()
-            raise StoreError(
-                f"cannot open the store in {self._env.path.parent}: {error}"
-            ) from error
+            raise self._not_open(error) from error
         self._writer.open(self._owners.id)
         self._pid = os.getpid()
 
@@ -182,11 +191,15 @@ class LmdbStore(Store):
             self._pid = 0
             self._let_go()
 
+    def _not_open(self, error: OSError) -> StoreError:
+        return StoreError(f"cannot open the store in {self._env.path.parent}: {error}")
+
     def _let_go(self) -> None:
         self._notifier.close()
         self._locks.close()
         self._env.close()
         self._owners.close()
+        self._folder.release()
 
     def _prepare(self, write: Write[object]) -> Operation:
         match write:
