@@ -6,10 +6,15 @@ Each call opens the folder itself, so none of them is for a process that serves 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from motia_actors.clock import SystemClock
 from motia_actors.errors import SettingsError, StoreError
+from motia_actors.promise import Promise
 from motia_actors.settings import Settings, store_path
+from motia_actors.store import Store
 from motia_actors.stores.lmdb import backup as copies
 from motia_actors.stores.lmdb import check as checks
 from motia_actors.stores.lmdb import export as exports
@@ -17,6 +22,11 @@ from motia_actors.stores.lmdb import load as loads
 from motia_actors.stores.lmdb.backup import Copied
 from motia_actors.stores.lmdb.check import Checked
 from motia_actors.stores.lmdb.export import Exported
+from motia_actors.stores.lmdb.store import LmdbStore
+from motia_actors.threads import NativeThread
+
+WRITER_LOOK_S = 0.05
+STOP_S_MAX = 10.0
 
 
 def folder_of(settings: Settings) -> Path:
@@ -95,3 +105,31 @@ def import_(settings: Settings, source: Path, *, is_merge: bool) -> dict[str, in
             )
     except OSError as error:
         raise StoreError(f"cannot read {source}: {error}") from error
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The store, opened beside the processes that serve the project, if any do.
+
+    Raises:
+        MotiaError: there is no store, or it cannot be opened.
+    """
+    path = folder_of(settings)
+    if not path.is_dir():
+        raise StoreError(f"there is no data in {path} yet")
+    store = LmdbStore(path, SystemClock(), map_bytes_max=settings.map_bytes_max)
+    store.open()
+    is_over = Promise[None]()
+
+    def write() -> None:
+        while not is_over.is_done:
+            store.commit_waiting(wait_s=WRITER_LOOK_S)
+
+    writer = NativeThread(write, name="motia-writer")
+    writer.start()
+    try:
+        yield store
+    finally:
+        is_over.set(None)
+        writer.join(STOP_S_MAX)
+        store.close()
