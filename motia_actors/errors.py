@@ -122,6 +122,10 @@ class ActorCrashedError(ActorError):
     """The actor died while it held the message. The caller may try again."""
 
 
+class StuckError(ActorCrashedError):
+    """A handler ran past its limit and could not be stopped; its actor is replaced."""
+
+
 class ActorStoppedError(ActorError):
     """The actor was stopped for good before it handled the message."""
 

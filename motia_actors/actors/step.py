@@ -17,7 +17,7 @@ from motia_actors.actors.inline import Trust
 from motia_actors.actors.meter import Meter
 from motia_actors.actors.work import Running, Work
 from motia_actors.clock import Clock
-from motia_actors.errors import ActorCrashedError, ActorError
+from motia_actors.errors import ActorError, StuckError
 from motia_actors.messages import Call, Failed, Outcome
 from motia_actors.runner import Effects, Handler
 
@@ -32,10 +32,6 @@ class StepSetup(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     trust: Trust
     meter: Meter
-
-
-class StuckError(ActorCrashedError):
-    """A handler ran past its limit and could not be stopped."""
 
 
 class StepActor(Actor):
