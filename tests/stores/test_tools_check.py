@@ -177,8 +177,35 @@ def test_a_file_cut_off_is_exported_as_far_as_it_goes(tmp_path: Path) -> None:
     assert stream.getvalue().splitlines()[-1].startswith(b'{"kind":"end"')
 
 
+@pytest.mark.parametrize("header", [0, 1])
+def test_with_one_header_page_damaged_the_export_reads_by_the_other_one(
+    tmp_path: Path, header: int
+) -> None:
+    overwrite(numbered(tmp_path / "old"), header, b"\xff" * PAGE)
+    before = data_of(tmp_path / "old").read_bytes()
+    stream = io.BytesIO()
+
+    exported = export(tmp_path / "old", stream)
+    load(tmp_path / "new", stream.getvalue())
+
+    assert f"header page {header} is damaged" in exported.lost
+    assert data_of(tmp_path / "old").read_bytes() == before
+    # The other page is of the last commit, or of the one before it, which wrote no value.
+    assert exported.counts.get("state", 0) in (0, 400)
+    assert check(tmp_path / "new").findings == ()
+
+
+def test_one_of_the_two_header_pages_leads_to_everything(tmp_path: Path) -> None:
+    counts = []
+    for header in (0, 1):
+        overwrite(numbered(tmp_path / str(header)), header, b"\0" * PAGE)
+        counts.append(export(tmp_path / str(header), io.BytesIO()).counts.get("state", 0))
+
+    assert 400 in counts
+
+
 def test_a_file_whose_header_is_gone_cannot_be_exported(tmp_path: Path) -> None:
-    overwrite(filled(tmp_path), 0, b"\0" * PAGE)
+    overwrite(filled(tmp_path), 0, b"\0" * 2 * PAGE)
 
     with pytest.raises(StoreCorruptError, match="restore it from a backup"):
         dump(tmp_path)

@@ -17,6 +17,7 @@ _HEAD = struct.Struct("<QHHHH")
 _BRANCH, _LEAF = 0x01, 0x02
 _BIG_DATA, _SUB_DATA = 0x01, 0x02
 _NO_PAGE = 2**64 - 1
+_PAGES_BYTES = (4096, 8192, 16384, 32768, 65536)
 
 
 def check(path: Path) -> None:
@@ -76,16 +77,43 @@ def meta_of(path: Path, file: int, *, commit: int | None = None) -> tuple[bytes,
     return metas[number], page_bytes
 
 
+def any_meta_of(path: Path, file: int) -> tuple[bytes, int, list[str]]:
+    """Read the newest header page that is whole, the bytes of a page, and what is wrong.
+
+    For whoever saves what can be read: with one of the two damaged the other one stands for it,
+    which may be of the commit before.
+
+    Raises:
+        StoreCorruptError: none is whole.
+    """
+    metas: dict[int, tuple[bytes, int]] = {}
+    problems: list[str] = []
+    # Where the first one is damaged the bytes of a page are unknown: the second one says them.
+    for page_bytes in _PAGES_BYTES:
+        for number in (0, 1):
+            meta = os.pread(file, 152, number * page_bytes)
+            try:
+                is_there = _page_bytes(path, meta) == page_bytes
+            except StoreCorruptError:
+                continue
+            if is_there and _HEAD.unpack_from(meta)[0] == number:
+                metas[number] = meta, page_bytes
+        if metas:
+            break
+    if not metas:
+        meta_of(path, file)
+        raise StoreCorruptError(f"{path} has no whole header; restore it from a backup")
+    problems += [f"header page {number} is damaged" for number in (0, 1) if number not in metas]
+    newest = max(metas.values(), key=lambda found: int.from_bytes(found[0][144:152], "little"))
+    return *newest, problems
+
+
 def _page_bytes(path: Path, meta: bytes) -> int:
     if len(meta) < 152:
         raise StoreCorruptError(f"{path} is cut off inside its header; restore it from a backup")
     magic, version = struct.unpack_from("<II", meta, 16)
     page_bytes = int.from_bytes(meta[40:44], "little")
-    if (
-        magic != _MAGIC
-        or version != _VERSION
-        or page_bytes not in (4096, 8192, 16384, 32768, 65536)
-    ):
+    if magic != _MAGIC or version != _VERSION or page_bytes not in _PAGES_BYTES:
         raise StoreCorruptError(
             f"{path} is not an LMDB file of version {_VERSION}: magic {magic:#x}, "
             f"version {version}; give the store another folder or restore it from a backup"

@@ -55,14 +55,18 @@ class PageFile:
         path: The file `data.mdb`.
         commit: The commit to read, which a transaction of the caller keeps from being reused;
             None: the newest.
+        is_salvage: Where one header page is damaged, read by the other one.
     """
 
-    def __init__(self, path: Path, *, commit: int | None = None) -> None:
+    def __init__(self, path: Path, *, commit: int | None = None, is_salvage: bool = False) -> None:
         self.problems: list[str] = []
         self._seen: set[int] = set()
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            meta, self.page_bytes = datafile.meta_of(path, self._file, commit=commit)
+            if is_salvage:
+                meta, self.page_bytes, self.problems = datafile.any_meta_of(path, self._file)
+            else:
+                meta, self.page_bytes = datafile.meta_of(path, self._file, commit=commit)
         except BaseException:
             os.close(self._file)
             raise

@@ -95,7 +95,7 @@ def opened(path: Path) -> Iterator[tuple[Snapshot, list[str]]]:
     Otherwise it is a copy of the rows that could be reached.
 
     Raises:
-        StoreCorruptError: the file's header is damaged; nothing can be read.
+        StoreCorruptError: both pages of the file's header are damaged; nothing can be read.
         StoreError: there is no store, or it cannot be opened.
     """
     try:
@@ -110,7 +110,7 @@ def _opened(file: Path) -> Iterator[tuple[Snapshot, list[str]]]:
     try:
         datafile.check(file)
     except StoreCorruptError:
-        with PageFile(file) as pages, _salvaged(pages) as snapshot:
+        with PageFile(file, is_salvage=True) as pages, _salvaged(pages) as snapshot:
             yield snapshot, _known(pages.problems, file)
         return
     with read_only(file.parents[1]) as env, _pinned(env, file) as (txn, pages):
