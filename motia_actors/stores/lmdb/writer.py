@@ -216,11 +216,12 @@ class Writer:
         the writer down just then.
         """
         whole, steps, streams = work.txn, set(work.steps), set(work.streams)
+        counts = dict(work.counts)
         try:
             with self._env.part(whole) as work.txn:
                 return [operation(work) for operation in batch.operations]
         except QueueFullError:
-            work.steps, work.streams = steps, streams
+            work.steps, work.streams, work.counts = steps, streams, counts
             raise
         finally:
             work.txn = whole
