@@ -18,7 +18,7 @@ from motia_actors.store import (
     Retry,
 )
 from motia_actors.stores import limits
-from motia_actors.stores.lmdb import dead, dedupe, keys, rows
+from motia_actors.stores.lmdb import dead, dedupe, keys, rows, taker
 from motia_actors.stores.lmdb.rows import NO_GROUP, Row
 from motia_actors.stores.lmdb.work import Operation, Work
 
@@ -36,7 +36,7 @@ def prepare_put(write: EventPut) -> Operation:
         return lambda _: event.id
     body = rows.body_of(event)
     group = NO_GROUP if event.group_id is None else keys.name16(event.group_id)
-    is_limited = False
+    is_limited, is_small = False, len(event.data) <= taker.BYTES_MAX
     targets = []
     for target in write.targets:
         place = keys.step8(target.step), keys.to_bytes(target.step)
@@ -59,8 +59,17 @@ def prepare_put(write: EventPut) -> Operation:
             due_s = work.now_s + target.delay_s
             if not_before_s is not None:
                 due_s = max(due_s, not_before_s)
-            rows.put_delivery(work, step8, number, due_s=due_s, group=fifo_group, tag=tag)
             rows.count(work, step8, step, queued=1)
+            is_due = due_s <= work.now_s
+            if is_small and is_due and not tag and fifo_group == NO_GROUP:
+                visibility_s = work.taking.reserve(work, target.step, step8)
+                if visibility_s is not None:
+                    delivery = _put_taken(work, step8, number, event, target.step, visibility_s)
+                    work.taking.deliveries.append(delivery)
+                    continue
+            if is_due:
+                work.taking.close(step8)
+            rows.put_delivery(work, step8, number, due_s=due_s, group=fifo_group, tag=tag)
             work.steps.add(target.step)
         return event.id
 
@@ -180,6 +189,19 @@ def free_owner(work: Work, owner: bytes) -> int:
         rows.move(work, key, row, row.freed(row.attempt), due_s=work.now_s)
         work.steps.add(keys.to_text(rows.step_name(work, key[:8])))
     return len(held)
+
+
+def _put_taken(
+    work: Work, step8: bytes, number: bytes, event: Event, step: str, visibility_s: float
+) -> Delivery:
+    """Queue a delivery as leased to this process, for the first time."""
+    row = Row(number, work.next_number(), work.owner, 1, NO_GROUP, b"")
+    due = keys.time(work.now_s + visibility_s)
+    key = step8 + due + keys.number(work.next_number())
+    work.txn.put(key, row.pack(), db=work.tables.due)
+    work.txn.put(work.owner + key, b"", db=work.tables.leases)
+    token = _token.pack(key, row.lease)
+    return Delivery(event=event, step=step, attempt=1, put_s=work.now_s, token=token)
 
 
 def _check_room(work: Work, targets: tuple[Target, ...]) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from motia_actors.messages import Wake
+from motia_actors.messages import Taker, Wake
 from motia_actors.stores.lmdb import keys
 from motia_actors.stores.lmdb.env import Tables
+from motia_actors.stores.lmdb.taker import Taking
 from motia_actors.stores.lmdb.transaction import Transaction
 
 _NUMBER_KEY = b"number"
@@ -15,11 +16,20 @@ _NUMBER_KEY = b"number"
 class Work:
     """A write transaction, its time, and what will be told of it once it is on disk."""
 
-    def __init__(self, txn: Transaction, tables: Tables, *, now_s: float, owner: bytes) -> None:
+    def __init__(
+        self,
+        txn: Transaction,
+        tables: Tables,
+        *,
+        now_s: float,
+        owner: bytes,
+        taker: Taker | None = None,
+    ) -> None:
         self.txn = txn
         self.tables = tables
         self.now_s = now_s
         self.owner = owner
+        self.taking = Taking(taker)
         self._number: int | None = None
         self.steps: set[str] = set()
         self.streams: set[str] = set()
