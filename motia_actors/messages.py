@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -55,6 +55,22 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         """Stable over all attempts, and different for each step the event went to."""
         return f"{self.event.id}:{self.step}"
+
+
+class Taker(Protocol):
+    """Takes deliveries of events in the commit that puts them. Called on the writer's thread."""
+
+    def reserve(self, step: str) -> float | None:
+        """Keep a run free: for how many seconds to lease what will take it, None if none is."""
+        ...
+
+    def take(self, delivery: Delivery) -> None:
+        """The delivery that a run was kept for, now on disk."""
+        ...
+
+    def give_up(self, step: str) -> None:
+        """Keep the run no more: nothing comes."""
+        ...
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
-from motia_actors.messages import Change, DeadLetter, Delivery, Event, Target, Wake
+from motia_actors.messages import Change, DeadLetter, Delivery, Event, Taker, Target, Wake
 from motia_actors.promise import Promise
 
 T = TypeVar("T")
@@ -362,6 +362,7 @@ class Store(Protocol):
     locks: Locks
     notifier: Notifier
     value_bytes_max: int
+    taker: Taker | None = None  # May be handed what is put, as leased to this process.
 
     def open(self) -> None:
         """Make it usable in this process, after any fork."""
@@ -370,7 +371,7 @@ class Store(Protocol):
     def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
         """Keep all writes or none; the promise answers each write's answer, in order.
 
-        Never blocks on the disk. The promise is kept once everything is durable, and fails with
+        Never blocks on the disk. The promise is kept once all is durable, and fails with
         PayloadTooLargeError, UsageError, LeaseLostError, ConflictError, QueueFullError,
         StoreFullError or StoreClosedError: then nothing of it was kept, and others are unharmed.
         """
@@ -393,8 +394,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Commit what waits, then let go of files and locks.
-
-        Further calls fail with StoreClosedError.
-        """
+        """Commit what waits and let go of files and locks; then all fails: StoreClosedError."""
         ...

@@ -62,6 +62,9 @@ class Deliveries:
     ) -> None:
         self._store, self._clock, self._wake = store, clock, wake
         self._holds: dict[str, dict[Work, Hold]] = {}
+        self._reserved: dict[str, int] = {}
+        self.behind: set[str] = set()
+        """Steps of which more may be due than was leased; the router keeps it."""
         self.is_draining = False
         """The process is on its way out: nothing more is to be leased."""
 
@@ -85,12 +88,16 @@ class Deliveries:
 
     def count_of(self, step: str) -> int:
         """How many are held for the step."""
-        return len(self._holds.get(step, ()))
+        return len(self._holds.get(step, ())) + self._reserved.get(step, 0)
+
+    def reserve(self, step: str, count: int) -> None:
+        """Count so many more as held, or less: what is on its way. One thread calls it."""
+        self._reserved[step] = self._reserved.get(step, 0) + count
 
     @property
     def count(self) -> int:
         """How many are held."""
-        return sum(map(len, list(self._holds.values())))
+        return sum(map(len, list(self._holds.values()))) + sum(list(self._reserved.values()))
 
     def renew(self) -> None:
         """Hold on to what has been in our hands for a while. One thread calls it."""
@@ -131,7 +138,7 @@ class Deliveries:
         self._holds[step_id].pop(work, None)
         # Half of the places free again is soon enough: each look is a commit.
         was_run = not isinstance(verdict, Release)
-        if was_run and 2 * self.count_of(step_id) <= hold.port.lease_max:
+        if was_run and step_id in self.behind and 2 * self.count_of(step_id) <= hold.port.lease_max:
             self._wake((step_id,))
 
     def _after_all(self, hold: Hold, ended: Promise[list[object]]) -> None:

@@ -125,11 +125,17 @@ class RouterActor(Actor):
         """Lease for every step with room, in one commit, and fill the mailboxes."""
         if self._deliveries.is_draining:
             return
-        wanted = [
-            (port, room)
-            for port in map(self._table.ports.get, steps)
-            if port is not None and (room := self._room(port)) > 0 and self._is_due(port)
-        ]
+        wanted = []
+        for port in map(self._table.ports.get, steps):
+            if port is None:
+                continue
+            # Said before the look, so that whatever ends after it wakes the step again.
+            self._deliveries.behind.add(port.step.id)
+            if (room := self._room(port)) > 0:
+                if self._is_due(port):
+                    wanted.append((port, room))
+                else:
+                    self._deliveries.behind.discard(port.step.id)
         if not wanted:
             return
         leases: list[Write[object]] = [
@@ -147,7 +153,9 @@ class RouterActor(Actor):
             # Nothing was leased and nothing is lost; the net tries again.
             logger.warning("cannot lease: %s", error)
             return
-        for (port, _room), deliveries in zip(wanted, answers, strict=True):
+        for (port, room), deliveries in zip(wanted, answers, strict=True):
+            if len(deliveries) < room:  # type: ignore[arg-type]  # a Lease answers a list
+                self._deliveries.behind.discard(port.step.id)
             for delivery in deliveries:  # type: ignore[attr-defined]  # a Lease answers a list
                 self._hand_over(port, delivery)
 

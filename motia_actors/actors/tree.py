@@ -26,6 +26,7 @@ from motia_actors.actors.step import StepSetup, Watchdog
 from motia_actors.actors.step_loop import LoopStepActor
 from motia_actors.actors.step_threads import ThreadStepActor
 from motia_actors.actors.supervisor import Supervisor
+from motia_actors.actors.taker import MailboxTaker
 from motia_actors.actors.work import Running
 from motia_actors.actors.writer import WriterActor
 from motia_actors.clock import Clock
@@ -65,6 +66,7 @@ class Tree:
         self._retention = retention
         self.table = Table()
         self.deliveries = Deliveries(store=store, clock=clock, wake=self.wake_steps)
+        store.taker = MailboxTaker(store=store, table=self.table, deliveries=self.deliveries)
         self.running = Running()
         self.setups: dict[str, StepSetup] = {}
         self.schedules: dict[str, tuple[Step, Schedule]] = {}

@@ -95,6 +95,7 @@ def prepare_sweep(write: Sweep) -> Operation:
     """Make a sweep ready."""
 
     def apply(work: Work) -> int:
+        work.keep_counts()  # The table itself is read.
         count = dedupe.sweep(work, rows_max=write.rows_max)
         # First look, then drop: a step without letters may vanish from the table.
         steps = [key for key, _ in work.txn.cursor(work.tables.steps)]
@@ -109,7 +110,7 @@ def prepare_sweep(write: Sweep) -> Operation:
 def _expired(
     work: Work, step8: bytes, write: Sweep, *, rows_max: int
 ) -> list[tuple[bytes, Letter]]:
-    dead = rows.read_counts(work.txn, work.tables, step8)[1]
+    dead = rows.counts_of(work, step8)[1]
     found: list[tuple[bytes, Letter]] = []
     if not dead or rows_max <= 0:
         return found

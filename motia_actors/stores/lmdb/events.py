@@ -18,7 +18,7 @@ from motia_actors.store import (
     Retry,
 )
 from motia_actors.stores import limits
-from motia_actors.stores.lmdb import dead, dedupe, keys, rows
+from motia_actors.stores.lmdb import dead, dedupe, keys, rows, taker
 from motia_actors.stores.lmdb.rows import NO_GROUP, Row
 from motia_actors.stores.lmdb.work import Operation, Work
 
@@ -36,7 +36,7 @@ def prepare_put(write: EventPut) -> Operation:
         return lambda _: event.id
     body = rows.body_of(event)
     group = NO_GROUP if event.group_id is None else keys.name16(event.group_id)
-    is_limited = False
+    is_limited, is_small = False, len(event.data) <= taker.BYTES_MAX
     targets = []
     for target in write.targets:
         place = keys.step8(target.step), keys.to_bytes(target.step)
@@ -59,8 +59,17 @@ def prepare_put(write: EventPut) -> Operation:
             due_s = work.now_s + target.delay_s
             if not_before_s is not None:
                 due_s = max(due_s, not_before_s)
-            rows.put_delivery(work, step8, number, due_s=due_s, group=fifo_group, tag=tag)
             rows.count(work, step8, step, queued=1)
+            is_due = due_s <= work.now_s
+            if is_small and is_due and not tag and fifo_group == NO_GROUP:
+                visibility_s = work.taking.reserve(work, target.step, step8)
+                if visibility_s is not None:
+                    delivery = _put_taken(work, step8, number, event, target.step, visibility_s)
+                    work.taking.deliveries.append(delivery)
+                    continue
+            if is_due:
+                work.taking.close(step8)
+            rows.put_delivery(work, step8, number, due_s=due_s, group=fifo_group, tag=tag)
             work.steps.add(target.step)
         return event.id
 
@@ -106,7 +115,7 @@ def prepare_extend(write: Extend) -> Operation:
     """Make an extension ready."""
 
     def apply(work: Work) -> Delivery:
-        key, row = _held(work, write.delivery)
+        key, row = _taken(work, write.delivery)
         new = Row(row.event, work.next_number(), work.owner, row.attempt, row.group, row.tag)
         moved = rows.move(work, key, row, new, due_s=work.now_s + write.visibility_s)
         delivery = write.delivery
@@ -127,7 +136,7 @@ def prepare_settle(write: Settling) -> Operation:
     step = keys.to_bytes(delivery.step)
 
     def apply(work: Work) -> None:
-        key, row = _held(work, delivery)
+        key, row = _taken(work, delivery)
         match write:
             case Retry(delay_s=delay_s):
                 rows.move(work, key, row, row.freed(row.attempt), due_s=work.now_s + delay_s)
@@ -157,7 +166,7 @@ def prepare_fire(write: CronFire) -> Operation:
         if last is not None and write.slot_s <= keys.to_time(last):
             return "taken"
         work.txn.put(step8, keys.time(write.slot_s), db=work.tables.slots)
-        if not write.allow_overlap and rows.read_counts(work.txn, work.tables, step8)[0]:
+        if not write.allow_overlap and rows.counts_of(work, step8)[0]:
             return "busy"
         put(work)
         return "fired"
@@ -174,7 +183,7 @@ def free_owner(work: Work, owner: bytes) -> int:
         held.append(cursor.key()[8:])
         is_there = cursor.next()
     for key in held:
-        record = work.txn.get(key, db=work.tables.due)
+        record = work.txn.pop(key, db=work.tables.due)
         assert record is not None, "a lease has its row among the due"
         row = Row.unpack(record)
         rows.move(work, key, row, row.freed(row.attempt), due_s=work.now_s)
@@ -182,12 +191,25 @@ def free_owner(work: Work, owner: bytes) -> int:
     return len(held)
 
 
+def _put_taken(
+    work: Work, step8: bytes, number: bytes, event: Event, step: str, visibility_s: float
+) -> Delivery:
+    """Queue a delivery as leased to this process, for the first time."""
+    row = Row(number, work.next_number(), work.owner, 1, NO_GROUP, b"")
+    due = keys.time(work.now_s + visibility_s)
+    key = step8 + due + keys.number(work.next_number())
+    work.txn.put(key, row.pack(), db=work.tables.due)
+    work.txn.put(work.owner + key, b"", db=work.tables.leases)
+    token = _token.pack(key, row.lease)
+    return Delivery(event=event, step=step, attempt=1, put_s=work.now_s, token=token)
+
+
 def _check_room(work: Work, targets: tuple[Target, ...]) -> None:
     depths: dict[str, int] = {}
     for target in targets:
         depth = depths.get(target.step)
         if depth is None:
-            depth = rows.read_counts(work.txn, work.tables, keys.step8(target.step))[0]
+            depth = rows.counts_of(work, keys.step8(target.step))[0]
         if target.depth_max is not None and depth >= target.depth_max:
             raise QueueFullError(target.step, depth=depth, depth_max=target.depth_max)
         depths[target.step] = depth + 1
@@ -209,6 +231,7 @@ def _cancel(work: Work, place: bytes, where: bytes) -> int:
         row = Row.unpack(record)
         if row.lease and keys.to_time(due) > work.now_s:
             return 0
+        work.txn.delete(key, db=work.tables.due)
         _finish(work, key, row, keys.to_text(step))
         event = row.event
     rows.drop_body(work, event)
@@ -234,6 +257,7 @@ def _run_of(event: Event, step: str) -> EventPut:
 
 def _take_up(work: Work, write: Lease, key: bytes, row: Row) -> Delivery:
     new = Row(row.event, work.next_number(), work.owner, row.attempt + 1, row.group, row.tag)
+    work.txn.delete(key, db=work.tables.due)
     moved = rows.move(work, key, row, new, due_s=work.now_s + write.visibility_s)
     event, put_s = rows.read_event(work.txn, work.tables, row.event)
     return Delivery(
@@ -245,9 +269,10 @@ def _take_up(work: Work, write: Lease, key: bytes, row: Row) -> Delivery:
     )
 
 
-def _held(work: Work, delivery: Delivery) -> tuple[bytes, Row]:
+def _taken(work: Work, delivery: Delivery) -> tuple[bytes, Row]:
+    """Take a leased delivery's row from the due; where the lease is lost, all is undone anyway."""
     key, lease = _token.unpack(delivery.token)
-    record = work.txn.get(key, db=work.tables.due)
+    record = work.txn.pop(key, db=work.tables.due)
     row = None if record is None else Row.unpack(record)
     if row is None or row.lease != lease:
         raise LeaseLostError(delivery.id)

@@ -13,6 +13,7 @@ import struct
 
 NUMBER_MAX = b"\xff" * 8
 
+counts = struct.Struct(">QQ")
 _number = struct.Struct(">Q")
 _time = struct.Struct(">d")
 _length = struct.Struct(">I")

@@ -27,7 +27,6 @@ NOBODY = b"\0" * 8
 NO_GROUP = b"\0" * 16
 
 _row = struct.Struct(">8sQ8sI16s")
-_counts = struct.Struct(">QQ")
 _refs = struct.Struct(">I")
 _ROW_BYTES = _row.size
 
@@ -125,14 +124,17 @@ def read_event(txn: Transaction, tables: Tables, number: bytes) -> tuple[Event, 
 
 
 def count(work: Work, step8: bytes, step: bytes, *, queued: int, dead: int = 0) -> None:
-    """Add to a step's counts; a step with nothing left is forgotten."""
-    queued_before, dead_before = read_counts(work.txn, work.tables, step8)
+    """Add to a step's counts, which are written once for the whole transaction."""
+    queued_before, dead_before = counts_of(work, step8)
     queued, dead = queued_before + queued, dead_before + dead
     assert min(queued, dead) >= 0, "nothing is counted out that was not counted in"
-    if queued or dead:
-        work.txn.put(step8, _counts.pack(queued, dead) + step, db=work.tables.steps)
-    else:
-        work.txn.delete(step8, db=work.tables.steps)
+    work.counts[step8] = queued, dead, step
+
+
+def counts_of(work: Work, step8: bytes) -> tuple[int, int]:
+    """Read a step's counts as this transaction leaves them so far."""
+    counted = work.counts.get(step8)
+    return read_counts(work.txn, work.tables, step8) if counted is None else counted[:2]
 
 
 def read_counts(txn: Transaction, tables: Tables, step8: bytes) -> tuple[int, int]:
@@ -140,20 +142,23 @@ def read_counts(txn: Transaction, tables: Tables, step8: bytes) -> tuple[int, in
     record = txn.get(step8, db=tables.steps)
     if record is None:
         return 0, 0
-    queued, dead = _counts.unpack_from(record)
+    queued, dead = keys.counts.unpack_from(record)
     return queued, dead
 
 
 def step_text(record: bytes) -> str:
     """Read the step's id out of its row in `steps`."""
-    return keys.to_text(record[_counts.size :])
+    return keys.to_text(record[keys.counts.size :])
 
 
 def step_name(work: Work, step8: bytes) -> bytes:
     """Read the id of a step that has something."""
+    counted = work.counts.get(step8)
+    if counted is not None:
+        return counted[2]
     record = work.txn.get(step8, db=work.tables.steps)
     assert record is not None, "a step with a delivery or a dead letter has its counts"
-    return record[_counts.size :]
+    return record[keys.counts.size :]
 
 
 def put_delivery(
@@ -174,9 +179,9 @@ def put_delivery(
 
 
 def move(work: Work, key: bytes, old: Row, new: Row, *, due_s: float) -> bytes:
-    """Give a delivery another due time and row; answers its new key."""
+    """Give a delivery, taken from the due, another due time and row; answers its new key."""
     moved = key[:8] + keys.time(due_s) + key[16:]
-    remove(work, key, old)
+    _unlease(work, key, old)
     work.txn.put(moved, new.pack(), db=work.tables.due)
     if new.lease:
         work.txn.put(new.owner + moved, b"", db=work.tables.leases)
@@ -186,16 +191,17 @@ def move(work: Work, key: bytes, old: Row, new: Row, *, due_s: float) -> bytes:
     return moved
 
 
-def remove(work: Work, key: bytes, row: Row) -> None:
-    """Take a delivery out of the order of due times."""
-    work.txn.delete(key, db=work.tables.due)
+def _unlease(work: Work, key: bytes, row: Row) -> None:
     if row.lease:
         work.txn.delete(row.owner + key, db=work.tables.leases)
 
 
 def finish(work: Work, key: bytes, row: Row) -> bool:
-    """Take a delivery out of its queue for good; True where that let the next of its group go."""
-    remove(work, key, row)
+    """Take a delivery out of its queue for good; True where that let the next of its group go.
+
+    Its row among the due was taken already.
+    """
+    _unlease(work, key, row)
     if row.tag:
         work.txn.delete(row.tag + key[:8] + key[16:], db=work.tables.scheduled)
     return _promote(work, key, row)
@@ -217,10 +223,8 @@ def _promote(work: Work, key: bytes, row: Row) -> bool:
 
 def drop_body(work: Work, event: bytes) -> None:
     """Count one reference less, and forget the body with the last."""
-    record = work.txn.get(event, db=work.tables.events)
+    record = work.txn.pop(event, db=work.tables.events)  # Most have one reference.
     assert record is not None, "a body lives as long as something refers to it"
     refs = int.from_bytes(record[:4], "big") - 1
     if refs:
         work.txn.put(event, _refs.pack(refs) + record[4:], db=work.tables.events)
-    else:
-        work.txn.delete(event, db=work.tables.events)

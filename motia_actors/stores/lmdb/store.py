@@ -100,7 +100,11 @@ class LmdbStore(Store):
         self._locks = FileLocks(path / "locks")
         self._notifier = SocketNotifier(path / "wake")
         self._writer = Writer(
-            self._env, clock, waiting_bytes_max=waiting_bytes_max, tell=self._notifier.tell
+            self._env,
+            clock,
+            waiting_bytes_max=waiting_bytes_max,
+            tell=self._notifier.tell,
+            taker=lambda: self.taker,
         )
         self.state: State = LmdbState(self._env)
         self.streams: Streams = LmdbStreams(self._env)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from motia_actors.messages import Wake
+from motia_actors.messages import Taker, Wake
 from motia_actors.stores.lmdb import keys
 from motia_actors.stores.lmdb.env import Tables
+from motia_actors.stores.lmdb.taker import Taking
 from motia_actors.stores.lmdb.transaction import Transaction
 
 _NUMBER_KEY = b"number"
@@ -15,14 +16,25 @@ _NUMBER_KEY = b"number"
 class Work:
     """A write transaction, its time, and what will be told of it once it is on disk."""
 
-    def __init__(self, txn: Transaction, tables: Tables, *, now_s: float, owner: bytes) -> None:
+    def __init__(
+        self,
+        txn: Transaction,
+        tables: Tables,
+        *,
+        now_s: float,
+        owner: bytes,
+        taker: Taker | None = None,
+    ) -> None:
         self.txn = txn
         self.tables = tables
         self.now_s = now_s
         self.owner = owner
+        self.taking = Taking(taker)
         self._number: int | None = None
         self.steps: set[str] = set()
         self.streams: set[str] = set()
+        self.counts: dict[bytes, tuple[int, int, bytes]] = {}
+        """Of steps that this transaction counted at: queued, dead and the step's name."""
 
     def next_number(self) -> int:
         """Count on: unique in the store for ever, whatever it is used for."""
@@ -34,8 +46,19 @@ class Work:
 
     def finish(self) -> None:
         """Write what was counted, once for the whole transaction, before it is committed."""
+        self.keep_counts()
         if self._number is not None:
             self.txn.put(_NUMBER_KEY, keys.number(self._number), db=self.tables.meta)
+
+    def keep_counts(self) -> None:
+        """Write the steps' counts; a step with nothing left is forgotten."""
+        for step8, (queued, dead, step) in self.counts.items():
+            if queued or dead:
+                record = keys.counts.pack(queued, dead) + step
+                self.txn.put(step8, record, db=self.tables.steps)
+            else:
+                self.txn.delete(step8, db=self.tables.steps)
+        self.counts = {}
 
     def wake(self) -> Wake:
         """What is to be told."""

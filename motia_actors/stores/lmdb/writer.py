@@ -5,8 +5,9 @@ Nothing lingers for company: the batch forms while the previous fsync runs.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import lmdb
 import msgspec
@@ -20,9 +21,10 @@ from motia_actors.errors import (
     StoreError,
     StoreFullError,
 )
-from motia_actors.messages import Wake
+from motia_actors.messages import Taker, Wake
 from motia_actors.promise import Promise
 from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.taker import Taking
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work
 from motia_actors.threads import Signal, allocate_lock
@@ -60,6 +62,7 @@ class Writer:
         *,
         waiting_bytes_max: int,
         tell: Callable[[Wake], None],
+        taker: Callable[[], Taker | None],
     ) -> None:
         self.commits = 0
         self.batches = 0
@@ -68,7 +71,7 @@ class Writer:
         self._env = env
         self._clock = clock
         self._waiting_bytes_max = waiting_bytes_max
-        self._tell = tell
+        self._tell, self._taker = tell, taker
         self._waiting: deque[Batch] = deque()
         self._room_known_bytes = 0
         self._queue_lock = allocate_lock()
@@ -183,8 +186,10 @@ class Writer:
     def _commit_as_one(self, batches: list[Batch]) -> None:
         done: _Done = []
         refused: list[tuple[Batch, StoreError]] = []
-        with self._env.write() as txn:
-            work = Work(txn, self._env.tables, now_s=self._clock.now_s(), owner=self.owner)
+        with self._taking() as taking, self._env.write() as txn:
+            now_s = self._clock.now_s()
+            work = Work(txn, self._env.tables, now_s=now_s, owner=self.owner, taker=self._taker())
+            taking.append(work.taking)
             room_bytes = self._room_bytes(txn)
             for batch in batches:
                 if batch.size_bytes > max(0, room_bytes):
@@ -207,7 +212,19 @@ class Writer:
             batch.promise.set(answers)
         for batch, refusal in refused:
             batch.promise.set_error(refusal)
+        work.taking.hand_over()
         self._tell(work.wake())
+
+    @contextlib.contextmanager
+    def _taking(self) -> Iterator[list[Taking]]:
+        """Give up what was reserved where the block raises."""
+        takings: list[Taking] = []
+        try:
+            yield takings
+        except BaseException:
+            for taking in takings:
+                taking.give_up()
+            raise
 
     def _do_or_undo(self, work: Work, batch: Batch) -> list[object]:
         """Do a batch; where a queue is full, undo what was done of it and of no other.
@@ -216,11 +233,13 @@ class Writer:
         the writer down just then.
         """
         whole, steps, streams = work.txn, set(work.steps), set(work.streams)
+        counts, taken = dict(work.counts), len(work.taking.reserved)
         try:
             with self._env.part(whole) as work.txn:
                 return [operation(work) for operation in batch.operations]
         except QueueFullError:
-            work.steps, work.streams = steps, streams
+            work.steps, work.streams, work.counts = steps, streams, counts
+            work.taking.give_up(taken)
             raise
         finally:
             work.txn = whole

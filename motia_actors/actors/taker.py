@@ -1,0 +1,62 @@
+"""Takes what this process puts while a run of the step is free, without a turn of the router."""
+
+from __future__ import annotations
+
+from motia_actors.actors.deliveries import Deliveries
+from motia_actors.actors.ports import Table
+from motia_actors.errors import ActorError, NotRunError
+from motia_actors.messages import Delivery, Taker
+from motia_actors.store import Release, Store
+
+
+class MailboxTaker(Taker):
+    """Keeps runs free, no more than a step has: what is beyond them all processes share.
+
+    Args:
+        store: Where a delivery goes back whose step is gone.
+        table: The ports.
+        deliveries: What this process holds.
+    """
+
+    def __init__(self, *, store: Store, table: Table, deliveries: Deliveries) -> None:
+        self._store, self._table, self._deliveries = store, table, deliveries
+
+    def reserve(self, step: str) -> float | None:
+        """Keep a run free, if one is."""
+        port = self._table.ports.get(step)
+        if (
+            port is None
+            or self._deliveries.is_draining
+            or port.cell.status != "running"
+            or self._deliveries.count_of(step) >= port.concurrency
+            # The router may be about to fill all the room there is.
+            or port.cell.mailbox.room < port.lease_max + port.concurrency
+        ):
+            return None
+        self._deliveries.reserve(step, 1)
+        return port.step.infrastructure.queue.visibility_s
+
+    def take(self, delivery: Delivery) -> None:
+        """Put it into its mailbox, or give it back."""
+        step = delivery.step
+        try:
+            port = self._table.ports.get(step)
+            if port is None:
+                self._store.commit([Release(delivery=delivery)])
+                return
+            work = self._deliveries.take(port, delivery)
+        finally:
+            self._deliveries.reserve(step, -1)
+        if work.answer.is_done:
+            return
+        if self._deliveries.is_draining:
+            work.answer.set_error(NotRunError(f"step {port.step.name!r} drains"))
+            return
+        try:
+            port.cell.mailbox.put(work, may_wait=False)
+        except ActorError as error:
+            work.answer.set_error(error)
+
+    def give_up(self, step: str) -> None:
+        """The run is free again."""
+        self._deliveries.reserve(step, -1)
