@@ -1,0 +1,134 @@
+"""Reads the head of a request out of a buffer, as strictly as gunicorn does.
+
+gunicorn's own request class reads it, with the compiled parser of gunicorn's author where that
+is installed: what stock workers refuse is refused here, for the same reason and with the same
+status, and every setting about heads and proxies means the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.http.body import ChunkedReader, LengthReader
+from gunicorn.http.errors import (
+    ConfigurationProblem,
+    ExpectationFailed,
+    ForbiddenProxyRequest,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    NoMoreData,
+    UnsupportedTransferCoding,
+)
+from gunicorn.http.message import Request
+
+from motia_actors.web.chunks import Chunks
+
+REQUEST_LINE_BYTES_MAX = 8190
+
+_STATUSES: tuple[tuple[type[Exception], str], ...] = (
+    (LimitRequestLine, "414 URI Too Long"),
+    (LimitRequestHeaders, "431 Request Header Fields Too Large"),
+    (UnsupportedTransferCoding, "501 Not Implemented"),
+    (ExpectationFailed, "417 Expectation Failed"),
+    (ForbiddenProxyRequest, "403 Forbidden"),
+    (ConfigurationProblem, "500 Internal Server Error"),
+)
+
+
+class Head(Request):  # type: ignore[misc]  # gunicorn has no types
+    """A request's head; `length` is its body's, `chunks` decodes a body of unknown length."""
+
+    length: int = 0
+    chunks: Chunks | None = None
+
+    def set_body_reader(self) -> None:
+        """Decide how long the body is; it is read elsewhere."""
+        super().set_body_reader()
+        reader = self.body.reader
+        if isinstance(reader, ChunkedReader):
+            self.chunks = Chunks(
+                line_bytes_max=self.limit_request_field_size,
+                trailer_bytes_max=self.max_buffer_headers,
+            )
+        elif isinstance(reader, LengthReader):
+            self.length = reader.length
+        self.body = None
+
+    def check_trailers(self) -> None:
+        """Raise what gunicorn raises for trailers that must not be; then they are dropped."""
+        if self.chunks is not None and self.chunks.trailers:
+            self.parse_headers(self.chunks.trailers, from_trailer=True)
+
+    @property
+    def is_continue_expected(self) -> bool:
+        """The client waits for a 100 before it sends the body."""
+        return bool(self._expected_100_continue)
+
+
+class _Buffer:
+    """What the request class reads from: all there is, then the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.rest = b""
+
+    def read(self, *_: Any, **__: Any) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+    def unread(self, data: bytes) -> None:
+        self.rest = data
+
+
+class HeadReader:
+    """Finds and reads the heads of a connection's requests."""
+
+    def __init__(self, cfg: Config, peer: object) -> None:
+        self._cfg, self._peer = cfg, peer
+        self._searched = 0
+        self._count = 0
+        self._line_bytes_max = cfg.limit_request_line or 1 << 20
+        # A preamble of the PROXY protocol may hold anything, also what looks like a head's end.
+        self._is_eager = cfg.proxy_protocol != "off"
+
+    def read(self, buffer: bytearray) -> Head | None:
+        """Take a head off the front of buffer; None until all of it is there.
+
+        Raises:
+            Exception: one of gunicorn's; `status_of` says what it means.
+        """
+        end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
+        if end < 0 and not self._is_hopeless(buffer):
+            self._searched = len(buffer)
+            return None
+        # A copy of the head alone: behind it may be a body of megabytes.
+        stop = len(buffer) if end < 0 or self._is_eager else end + 4
+        source = _Buffer(bytes(buffer[:stop]))
+        try:
+            head = Head(self._cfg, source, self._peer, self._count + 1)
+        except (NoMoreData, StopIteration):
+            self._searched = len(buffer)
+            return None
+        del buffer[: stop - len(source.rest)]
+        self._searched = 0
+        self._count += 1
+        self._is_eager = False
+        return head
+
+    def _is_hopeless(self, buffer: bytearray) -> bool:
+        """Whether a half head may be refused already: too long, or a line that ends wrongly."""
+        if self._is_eager:
+            return True
+        start = self._searched
+        if buffer.find(b"\n", start) >= 0 and buffer.count(b"\n") != buffer.count(b"\r\n"):
+            return True
+        return len(buffer) > self._line_bytes_max
+
+
+def status_of(error: Exception) -> str | None:
+    """The status that tells a client of one of gunicorn's errors."""
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            return status
+    return "400 Bad Request"
