@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
         if not self._service.admit(self):
             self._refuse("503 Service Unavailable", retry_after_s=1)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """The client is gone, or we closed."""
         self._service.forget(self)
         if self._exchange is not None:
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         # gunicorn has a class for each way to be malformed, and no base that they share.
         except Exception as error:  # noqa: BLE001
             self._service.log.warning("Invalid request from ip=%s: %s", self.address, error)
-            self._refuse(status_of(error) or "400 Bad Request")
+            self._refuse(status_of(error))
 
     def _read_head(self) -> None:
         head = self._heads.read(self._buffer)
@@ -199,7 +199,7 @@ class Connection(asyncio.Protocol):
                 self._give_room()
             return
         self._exchange = None
-        if not exchange.keeps_alive or self._service.is_leaving and not self._buffer:
+        if not exchange.keeps_alive or (self._service.is_leaving and not self._buffer):
             self._close()
             return
         self._phase, self.due_s = WAITING, self._service.now_s() + self._service.cfg.keepalive
@@ -309,11 +309,23 @@ class Watched(asyncio.Protocol):
     """Passes everything on to the protocol that took a connection over; sees its end."""
 
     def __init__(self, protocol: Any, connection: Connection) -> None:
-        self.data_received = protocol.data_received
-        self.eof_received = protocol.eof_received
-        self.pause_writing = protocol.pause_writing
-        self.resume_writing = protocol.resume_writing
         self._protocol, self._connection = protocol, connection
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on."""
+        self._protocol.data_received(data)
+
+    def eof_received(self) -> Any:
+        """Pass it on."""
+        return self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        """Pass it on."""
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass it on."""
+        self._protocol.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the connection no longer."""

@@ -19,8 +19,7 @@ from motia_actors.web.heads import Head
 
 if TYPE_CHECKING:
     import asyncio
-
-    from gunicorn.config import Config
+    from types import SimpleNamespace
 
 PIECE_BYTES = 65536
 """So much of an answer is collected before it is handed on."""
@@ -35,15 +34,26 @@ _FAILED_HEADERS = [
 class Host(Protocol):
     """What an exchange needs of the worker; its calls are safe on any thread."""
 
-    cfg: Config
+    cfg: SimpleNamespace
     log: Any
+    app: Callable[[dict[str, Any], Any], Iterable[bytes]]
     is_leaving: bool
 
-    def call(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]: ...
-    def send(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None: ...
-    def desert(self, exchange: Exchange) -> None: ...
-    def begin(self, head: Head) -> None: ...
-    def done(self, exchange: Exchange) -> None: ...
+    def send(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
+        """Write a piece of the answer, or the last one."""
+        ...
+
+    def desert(self, exchange: Exchange) -> None:
+        """Answer in the place of a handler that hangs."""
+        ...
+
+    def begin(self, head: Head) -> None:
+        """A thread begins to answer."""
+        ...
+
+    def done(self, exchange: Exchange) -> None:
+        """It has answered."""
+        ...
 
 
 class TakeOver:
@@ -77,15 +87,11 @@ class Answer(Response):  # type: ignore[misc]  # gunicorn has no types
 
     def default_headers(self) -> list[str]:
         """The lines that every answer begins with."""
-        if self.upgrade:
-            connection = "upgrade"
-        else:
-            connection = "close" if self.should_close() else "keep-alive"
+        ends = "close" if self.should_close() else "keep-alive"
+        connection = "upgrade" if self.upgrade else ends
         major, minor = self.req.version
-        lines = [
-            f"HTTP/{major}.{minor} {self.status}\r\nServer: {self.version}\r\n"
-            f"Date: {_dates.now()}\r\nConnection: {connection}\r\n"
-        ]
+        status = f"HTTP/{major}.{minor} {self.status}\r\nServer: {self.version}\r\n"
+        lines = [f"{status}Date: {_dates.now()}\r\nConnection: {connection}\r\n"]
         if self.chunked:
             lines.append("Transfer-Encoding: chunked\r\n")
         return lines
@@ -132,6 +138,7 @@ class Exchange:
             answer.force_close()
         # Whatever the application raises, the thread and the connection go on, or end in order.
         except BaseException:  # noqa: BLE001
+            host.log.exception("Error handling request %s", self.head.uri)
             self._fail()
         if not self._settled.acquire(blocking=False):
             return False
@@ -148,7 +155,7 @@ class Exchange:
 
     def _respond(self) -> None:
         answer = self.answer
-        result = self._host.call(self.environ, answer.start_response)
+        result = self._host.app(self.environ, answer.start_response)
         try:
             is_whole = isinstance(result, list | tuple)
             for item in result:
@@ -180,7 +187,6 @@ class Exchange:
 
     def _fail(self) -> None:
         answer = self.answer
-        self._host.log.exception("Error handling request %s", self.head.uri)
         self.take_over = None
         if answer.headers_sent and not self._is_unsent():
             answer.force_close()

@@ -7,6 +7,7 @@ status, and every setting about heads and proxies means the same.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from gunicorn.config import Config
@@ -36,9 +37,25 @@ _STATUSES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+def frozen(cfg: Config) -> SimpleNamespace:
+    """The configuration as plain attributes: looking one up costs gunicorn a microsecond or two.
+
+    A request needs dozens. What is changed in cfg later is not seen.
+    """
+    return SimpleNamespace(
+        **{name: setting.get() for name, setting in cfg.settings.items()},
+        **{
+            name: getattr(cfg, name)
+            for name in ("is_ssl", "forwarded_allow_networks", "proxy_allow_networks", "sendfile")
+            if name not in cfg.settings
+        },
+    )
+
+
 class Head(Request):  # type: ignore[misc]  # gunicorn has no types
     """A request's head; `length` is its body's, `chunks` decodes a body of unknown length."""
 
+    body: Any
     length: int = 0
     chunks: Chunks | None = None
 
@@ -55,6 +72,13 @@ class Head(Request):  # type: ignore[misc]  # gunicorn has no types
             self.length = reader.length
         self.body = None
 
+    def _peer_trusted_for_forwarded(self) -> tuple[Any, Any]:
+        # What a connection's peer may say of others is the same for all its requests.
+        reader = self.unreader.reader
+        if reader.trust is None:
+            reader.trust = super()._peer_trusted_for_forwarded()
+        return reader.trust
+
     def check_trailers(self) -> None:
         """Raise what gunicorn raises for trailers that must not be; then they are dropped."""
         if self.chunks is not None and self.chunks.trailers:
@@ -69,8 +93,8 @@ class Head(Request):  # type: ignore[misc]  # gunicorn has no types
 class _Buffer:
     """What the request class reads from: all there is, then the end."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, data: bytes, reader: HeadReader) -> None:
+        self._data, self.reader = data, reader
         self.rest = b""
 
     def read(self, *_: Any, **__: Any) -> bytes:
@@ -84,8 +108,9 @@ class _Buffer:
 class HeadReader:
     """Finds and reads the heads of a connection's requests."""
 
-    def __init__(self, cfg: Config, peer: object) -> None:
+    def __init__(self, cfg: Config | SimpleNamespace, peer: object) -> None:
         self._cfg, self._peer = cfg, peer
+        self.trust: tuple[Any, Any] | None = None
         self._searched = 0
         self._count = 0
         self._line_bytes_max = cfg.limit_request_line or 1 << 20
@@ -104,7 +129,7 @@ class HeadReader:
             return None
         # A copy of the head alone: behind it may be a body of megabytes.
         stop = len(buffer) if end < 0 or self._is_eager else end + 4
-        source = _Buffer(bytes(buffer[:stop]))
+        source = _Buffer(bytes(buffer[:stop]), self)
         try:
             head = Head(self._cfg, source, self._peer, self._count + 1)
         except (NoMoreData, StopIteration):
@@ -126,7 +151,7 @@ class HeadReader:
         return len(buffer) > self._line_bytes_max
 
 
-def status_of(error: Exception) -> str | None:
+def status_of(error: Exception) -> str:
     """The status that tells a client of one of gunicorn's errors."""
     for kind, status in _STATUSES:
         if isinstance(error, kind):

@@ -13,7 +13,7 @@ from gunicorn.http.message import _ip_in_allow_list
 
 from motia_actors.web.connection import Connection
 from motia_actors.web.exchange import Exchange, Host
-from motia_actors.web.heads import Head
+from motia_actors.web.heads import Head, frozen
 from motia_actors.web.threadpool import ThreadPool
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -49,7 +49,7 @@ class Service(Host):
         body_bytes_max: int,
         connections_per_address_max: int,
     ) -> None:
-        self.cfg, self.log, self.call = cfg, log, app  # type: ignore[method-assign]
+        self.cfg, self.log, self.app = frozen(cfg), log, app
         self.body_bytes_max = body_bytes_max
         self.is_leaving = False
         self.connections: set[Connection] = set()

@@ -36,7 +36,7 @@ class ActorWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's worker with an event loop in front of a pool of threads."""
 
     @classmethod
-    def check_config(cls, cfg: Config, log: Any) -> None:
+    def check_config(cls, cfg: Config, _log: Any) -> None:
         """Refuse what it cannot do, before anything starts."""
         if "h2" in getattr(cfg, "http_protocols", ()):
             raise ConfigError("ActorWorker speaks HTTP/1 only; leave h2 out of http_protocols")
@@ -147,5 +147,5 @@ class _WorkerHooks(Hooks):
         try:
             worker.cfg.post_request(worker, head, environ, answer)
         # A hook of the user's must not take the thread along.
-        except Exception:  # noqa: BLE001
+        except Exception:
             worker.log.exception("Exception in post_request hook")
