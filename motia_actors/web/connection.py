@@ -114,9 +114,8 @@ class Connection(asyncio.Protocol):
         self._buffer += data
         if self._phase != BUSY:
             self._advance()
-        elif len(self._buffer) > AHEAD_BYTES_MAX and self._is_reading:
-            self._is_reading = False
-            self._transport.pause_reading()
+        elif len(self._buffer) > AHEAD_BYTES_MAX:
+            self._pause_reading()
 
     def _advance(self) -> None:
         try:
@@ -205,9 +204,8 @@ class Connection(asyncio.Protocol):
         self._phase, self.due_s = WAITING, self._service.now_s() + self._service.cfg.keepalive
         if self._buffer:
             self._advance()
-        if not self._is_reading and self._phase != BUSY and not self._is_full:
-            self._is_reading = True
-            self._transport.resume_reading()
+        if self._phase != BUSY and not self._is_full:
+            self._resume_reading()
 
     def desert(self, exchange: Exchange) -> None:
         """Answer in the place of a handler that hangs."""
@@ -225,8 +223,7 @@ class Connection(asyncio.Protocol):
         self._exchange, self._phase, self.taken = None, TAKEN, protocol
         watched = Watched(protocol, self)
         self._transport.set_protocol(watched)
-        if not self._is_reading:
-            self._transport.resume_reading()
+        self._resume_reading()
         protocol.connection_made(self._transport)
         if self._buffer:
             data = bytes(self._buffer)
@@ -238,21 +235,28 @@ class Connection(asyncio.Protocol):
         self._is_full, self._unsent = True, self._transport.get_write_buffer_size()
         self.due_s = self._service.now_s() + WRITE_S_MAX
         # Neither is more taken of a client that does not take what it asked for.
-        if self._is_reading:
-            self._is_reading = False
-            self._transport.pause_reading()
+        self._pause_reading()
 
     def resume_writing(self) -> None:
         """It has caught up."""
         self._is_full = False
         self._give_room()
-        if not self._is_reading and self._phase != BUSY and not self._transport.is_closing():
-            self._is_reading = True
-            self._transport.resume_reading()
+        if self._phase != BUSY:
+            self._resume_reading()
 
     def _give_room(self) -> None:
         if self._exchange is not None and self._exchange.room is not None:
             self._exchange.room.set()
+
+    def _pause_reading(self) -> None:
+        if self._is_reading and not self._transport.is_closing():
+            self._is_reading = False
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._is_reading and not self._transport.is_closing():
+            self._is_reading = True
+            self._transport.resume_reading()
 
     def check(self, now_s: float) -> None:
         """See whether something took too long."""
@@ -298,9 +302,7 @@ class Connection(asyncio.Protocol):
         if self._transport.can_write_eof():
             # Closing at once, with bytes unread, would take the answer back as a reset.
             self._transport.write_eof()
-            if not self._is_reading:
-                self._is_reading = True
-                self._transport.resume_reading()
+            self._resume_reading()
         else:
             self._transport.close()
 

@@ -137,7 +137,7 @@ class Exchange:
         except _CutError:
             answer.force_close()
         # Whatever the application raises, the thread and the connection go on, or end in order.
-        except BaseException:  # noqa: BLE001
+        except BaseException:
             host.log.exception("Error handling request %s", self.head.uri)
             self._fail()
         if not self._settled.acquire(blocking=False):

@@ -16,6 +16,7 @@ from gunicorn.http.errors import (
     ConfigurationProblem,
     ExpectationFailed,
     ForbiddenProxyRequest,
+    InvalidHeader,
     LimitRequestHeaders,
     LimitRequestLine,
     NoMoreData,
@@ -77,7 +78,8 @@ class Head(Request):  # type: ignore[misc]  # gunicorn has no types
         reader = self.unreader.reader
         if reader.trust is None:
             reader.trust = super()._peer_trusted_for_forwarded()
-        return reader.trust
+        trust: tuple[Any, Any] = reader.trust
+        return trust
 
     def check_trailers(self) -> None:
         """Raise what gunicorn raises for trailers that must not be; then they are dropped."""
@@ -129,7 +131,11 @@ class HeadReader:
             return None
         # A copy of the head alone: behind it may be a body of megabytes.
         stop = len(buffer) if end < 0 or self._is_eager else end + 4
-        source = _Buffer(bytes(buffer[:stop]), self)
+        data = bytes(buffer[:stop])
+        # The compiled parser takes a bare LF for the end of a line, where others may not.
+        if not self._is_eager and data.count(b"\n") != data.count(b"\r\n"):
+            raise InvalidHeader("bare LF as line terminator")
+        source = _Buffer(data, self)
         try:
             head = Head(self._cfg, source, self._peer, self._count + 1)
         except (NoMoreData, StopIteration):
