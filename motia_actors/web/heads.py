@@ -20,6 +20,7 @@ from gunicorn.http.errors import (
     LimitRequestHeaders,
     LimitRequestLine,
     NoMoreData,
+    ObsoleteFolding,
     UnsupportedTransferCoding,
 )
 from gunicorn.http.message import Request
@@ -116,6 +117,8 @@ class HeadReader:
         self._searched = 0
         self._count = 0
         self._line_bytes_max = cfg.limit_request_line or 1 << 20
+        fields, field_bytes = cfg.limit_request_fields, cfg.limit_request_field_size
+        self._head_bytes_max = self._line_bytes_max + (fields or 100) * (field_bytes or 8190)
         # A preamble of the PROXY protocol may hold anything, also what looks like a head's end.
         self._is_eager = cfg.proxy_protocol != "off"
 
@@ -126,7 +129,8 @@ class HeadReader:
             Exception: one of gunicorn's; `status_of` says what it means.
         """
         end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
-        if end < 0 and not self._is_hopeless(buffer):
+        if end < 0 and not self._is_eager:
+            self._check_part(buffer)
             self._searched = len(buffer)
             return None
         # A copy of the head alone: behind it may be a body of megabytes.
@@ -135,6 +139,9 @@ class HeadReader:
         # The compiled parser takes a bare LF for the end of a line, where others may not.
         if not self._is_eager and data.count(b"\n") != data.count(b"\r\n"):
             raise InvalidHeader("bare LF as line terminator")
+        # It also joins folded lines, which gunicorn refuses unless told otherwise.
+        if (b"\r\n " in data or b"\r\n\t" in data) and not self._cfg.permit_obsolete_folding:
+            raise ObsoleteFolding("a header")
         source = _Buffer(data, self)
         try:
             head = Head(self._cfg, source, self._peer, self._count + 1)
@@ -147,14 +154,16 @@ class HeadReader:
         self._is_eager = False
         return head
 
-    def _is_hopeless(self, buffer: bytearray) -> bool:
-        """Whether a half head may be refused already: too long, or a line that ends wrongly."""
-        if self._is_eager:
-            return True
-        start = self._searched
+    def _check_part(self, buffer: bytearray) -> None:
+        """Refuse a half head that is too long already, or has a line that ends wrongly."""
+        start = max(0, self._searched - 1)
         if buffer.find(b"\n", start) >= 0 and buffer.count(b"\n") != buffer.count(b"\r\n"):
-            return True
-        return len(buffer) > self._line_bytes_max
+            raise InvalidHeader("bare LF as line terminator")
+        if len(buffer) > self._line_bytes_max + 2:
+            if buffer.find(b"\r\n", 2, self._line_bytes_max + 4) < 0:
+                raise LimitRequestLine(len(buffer), self._line_bytes_max)
+            if len(buffer) > self._head_bytes_max:
+                raise LimitRequestHeaders("max buffer headers")
 
 
 def status_of(error: Exception) -> str:

@@ -52,7 +52,12 @@ def test_a_stuck_thread_is_replaced_and_ends_when_it_comes_back() -> None:
 
     pool.give_nowait(stuck)
     assert began.wait(WAIT_S_MAX)
-    pool.give_nowait(lambda: bool(ran.set()) or True)
+
+    def run() -> bool:
+        ran.set()
+        return True
+
+    pool.give_nowait(run)
 
     pool.replace()
 
