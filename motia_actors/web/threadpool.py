@@ -1,4 +1,8 @@
-"""The threads that answer requests: woken only when one sleeps, replaced when one is stuck."""
+"""The threads that answer requests: as few awake as keep up, replaced when one is stuck.
+
+Most requests take a fraction of a millisecond, and threads that run at the same time only wait
+for each other. So while one is awake, another is woken only for what it has not taken soon.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +23,13 @@ class ThreadPool:
     Args:
         size: How many threads; they start as they are needed.
         waiting_max: How many jobs may wait for one.
+        later: Calls back soon, on the thread that gives the jobs.
     """
 
-    def __init__(self, size: int, *, waiting_max: int) -> None:
+    def __init__(
+        self, size: int, *, waiting_max: int, later: Callable[[Callable[[], None]], object]
+    ) -> None:
+        self._later, self._is_looking = later, False
         self._size, self._waiting_max = size, waiting_max
         self._count = 0
         # Taking from a deque and adding to it are single steps that need no lock.
@@ -30,16 +38,29 @@ class ThreadPool:
 
     def give_nowait(self, job: Job) -> bool:
         """Let a thread do job; False where too many wait already."""
-        if len(self._jobs) >= self._waiting_max and not self._asleep:
+        is_full = self._count >= self._size and not self._asleep
+        if is_full and len(self._jobs) >= self._waiting_max:
             return False
         self._jobs.append(job)
+        if len(self._asleep) >= self._count:
+            self._wake()
+        elif not self._is_looking:
+            self._is_looking = True
+            self._later(self._look)
+        return True
+
+    def _look(self) -> None:
+        self._is_looking = False
+        for _ in range(len(self._jobs)):
+            self._wake()
+
+    def _wake(self) -> None:
         try:
             # The last to fall asleep: its memory is the warmest.
             self._asleep.pop().release()
         except IndexError:
             if self._count < self._size:
                 self._start()
-        return True
 
     def replace(self) -> None:
         """A thread is stuck: let another take its place."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import os
 import time
@@ -27,6 +28,8 @@ from motia_actors.web.threadpool import ThreadPool
 TICK_S = 0.25
 """How often deadlines are looked at."""
 NOTIFY_S = 1.0
+WAKE_S = 0.001
+"""So long a request waits for a thread that is awake before another is woken."""
 LINGER_S = 1.0
 """How long a kept connection waits for a request that may be on its way, when we leave."""
 LEAVE_MARGIN_S = 4.0
@@ -58,7 +61,11 @@ class ActorWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     async def _serve(self) -> None:
         settings: Settings = read_settings()
-        pool = ThreadPool(max(1, self.cfg.threads), waiting_max=settings.requests_waiting_max)
+        pool = ThreadPool(
+            max(1, self.cfg.threads),
+            waiting_max=settings.requests_waiting_max,
+            later=functools.partial(self.loop.call_later, WAKE_S),
+        )
         service = Service(
             self.cfg,
             self.log,
