@@ -188,6 +188,10 @@ class Connection(asyncio.Protocol):
     def answer(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
         """Write what a thread has made of an answer."""
         if exchange is not self._exchange:
+            # Its thread may wait for a client that is gone: it learns so at its next piece.
+            exchange.is_cut = True
+            if exchange.room is not None:
+                exchange.room.set()
             return
         if exchange.take_over is not None and is_end:
             self._hand_over(exchange)
