@@ -32,7 +32,10 @@ class GunicornSettings(msgspec.Struct, frozen=True, kw_only=True):
     def options(self) -> list[str]:
         """Write them as gunicorn's options."""
         options = ["-k", self.worker_class, "-w", str(self.workers), "--keep-alive", "75"]
-        if self.worker_class == "gthread":  # It would turn the sync worker into this one.
+        if self.worker_class not in (
+            "sync",
+            "gevent",
+        ):  # It would turn the sync worker into this one.
             options += ["--threads", str(self.threads)]
         return [*options, "--no-control-socket", "--log-level", "error"]
 

@@ -68,7 +68,7 @@ def _server_options(function: Any) -> Any:
 @cli.command()
 @_server_options
 @click.option("-w", "--workers", type=click.IntRange(1, 256), help="[default: one per core]")
-@click.option("-k", "--worker-class", help="gthread, sync or gevent [default: gthread]")
+@click.option("-k", "--worker-class", help="our own, or gthread, sync, gevent [default: our own]")
 @click.option("--preload", is_flag=True, default=None, help="Import before forking")
 def start(workers: int | None, worker_class: str | None, preload: bool | None, **to: Any) -> None:
     """Serve the project with gunicorn."""

@@ -47,6 +47,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: Literal["auto", "json", "text"] = "auto"
     body_bytes_max: int = 16 * MIB
+    requests_waiting_max: int = 1024
+    """How many requests may wait for a thread of a worker; more are refused."""
+    connections_per_address_max: int = 256
+    """Of one client with a worker, unless it is a trusted proxy."""
     value_bytes_max: int = 16 * MIB
     map_bytes_max: int = 64 * GIB
     """How large the data file may grow."""
@@ -160,6 +164,10 @@ SOURCES: Mapping[str, _Source] = {
     "log_level": _Source("LOG_LEVEL", _one_of("debug", "info", "warn", "error")),
     "log_format": _Source("MOTIA_LOG_FORMAT", _one_of("auto", "json", "text")),
     "body_bytes_max": _Source("MOTIA_BODY_MAX", _size(1, 4 * GIB)),
+    "requests_waiting_max": _Source("MOTIA_REQUESTS_WAITING_MAX", _whole(0, 1_000_000)),
+    "connections_per_address_max": _Source(
+        "MOTIA_CONNECTIONS_PER_ADDRESS_MAX", _whole(1, 1_000_000)
+    ),
     "value_bytes_max": _Source("MOTIA_VALUE_MAX", _size(1 << 10, GIB)),
     "map_bytes_max": _Source("MOTIA_MAP_MAX", _size(MIB, 1 << 46)),
     "api_limit_s": _Source("MOTIA_API_TIMEOUT", _number(0, 86_400)),

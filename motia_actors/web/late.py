@@ -23,8 +23,12 @@ _ANSWER = (
 def late_answer(environ: Mapping[str, Any]) -> Callable[[], None] | None:
     """What answers this request from another thread; None where that cannot be done.
 
-    gunicorn hands out its socket; one of HTTP/2 carries other requests as well.
+    Our own worker answers itself. Others of gunicorn hand out their socket; one of HTTP/2 carries
+    other requests as well.
     """
+    desert: Callable[[], None] | None = environ.get("motia_actors.desert")
+    if desert is not None:
+        return desert
     connection = environ.get("gunicorn.socket")
     if connection is None or not environ["SERVER_PROTOCOL"].startswith("HTTP/1"):
         return None

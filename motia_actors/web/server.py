@@ -24,6 +24,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from motia_actors.errors import MotiaError
 from motia_actors.threads import start_detached
+from motia_actors.web.worker import ActorWorker
 
 STOP_MARGIN_S = 3.0
 """Left between our own stop and the arbiter's SIGKILL."""
@@ -33,7 +34,7 @@ RISKED_SHARE = 4
 
 TUNED: Mapping[str, Any] = {
     "bind": ["127.0.0.1:3000"],
-    "worker_class": "gthread",
+    "worker_class": "motia_actors.web.worker.ActorWorker",
     "threads": 32,
     "keepalive": 75,
     "graceful_timeout": 30,
@@ -127,7 +128,7 @@ def _tie(member: Member, worker: Worker) -> None:
 
 def _threads_to_risk(worker: Worker) -> int:
     """A quarter of a pool; where threads are greenlets, or there is but one, none."""
-    is_pool = isinstance(worker, ThreadWorker)
+    is_pool = isinstance(worker, ThreadWorker | ActorWorker)
     return int(worker.cfg.threads) // RISKED_SHARE if is_pool else 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.server import Server, copy_project, workers
+from tests.e2e.server import OWN, Server, copy_project, workers
 
 PROJECTS = Path(__file__).parent / "projects"
 
@@ -21,7 +21,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
     def start(name: str, **env: str) -> Server:
         project = copy_project(PROJECTS / name, tmp_path_factory.mktemp(name) / name)
-        server = Server(project, options=workers("gthread", 2), env=env)
+        server = Server(project, options=workers(OWN, 2), env=env)
         servers.append(server)
         server.start()
         return server

@@ -13,7 +13,7 @@ from motia_actors.clock import SystemClock
 from motia_actors.store import Store
 from motia_actors.stores.lmdb import LmdbStore
 from tests.battery.crew import note
-from tests.e2e.server import Server, wait_until, workers, write_project
+from tests.e2e.server import OWN, Server, wait_until, workers, write_project
 from tests.stores.driving import driven
 
 DRAIN_S_MAX = 30.0
@@ -70,7 +70,7 @@ FILES = {"steps/order_step.py": ORDER, "steps/count_step.py": COUNT, "steps/queu
 def serve(tmp_path: Path, *, count: int, files: dict[str, str] = FILES) -> Server:
     """Serve a project by so many workers."""
     project = write_project(tmp_path / "project", files)
-    return Server(project, options=workers("gthread", count))
+    return Server(project, options=workers(OWN, count))
 
 
 @contextlib.contextmanager

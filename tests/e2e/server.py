@@ -31,6 +31,7 @@ LOOK_EVERY_S = 0.02
 OURS = re.compile(r"^Traceback|\"msg\":\"actor [^\"]* crashed", re.MULTILINE)
 SERVING = "serving "  # What each worker logs when it is ready.
 
+OWN = "motia_actors.web.worker.ActorWorker"
 COUNT_OPTIONS = ("-w", "--workers")
 
 Via = Literal["gunicorn", "start", "dev"]
@@ -133,7 +134,7 @@ class Server:
         self,
         project: Path,
         *,
-        options: Sequence[str] = ("-w", "1", "-k", "gthread", "--threads", "8"),
+        options: Sequence[str] = ("-w", "1", "-k", OWN, "--threads", "8"),
         via: Via = "gunicorn",
         env: Mapping[str, str] | None = None,
     ) -> None:
@@ -263,5 +264,5 @@ def worker_count(options: Sequence[str]) -> int:
 
 def workers(kind: str, count: int) -> tuple[str, ...]:
     """gunicorn's options for a kind and number of workers."""
-    threads = ("--threads", "8") if kind == "gthread" else ()
+    threads = ("--threads", "8") if kind in ("gthread", OWN) else ()
     return ("-w", str(count), "-k", kind, *threads)

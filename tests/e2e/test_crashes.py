@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.server import Server, wait_until, workers, write_project
+from tests.e2e.server import OWN, Server, wait_until, workers, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ def handler(req, context):
 
 def serve(tmp_path: Path, *, count: int) -> Server:
     project = write_project(tmp_path / "project", FILES)
-    return Server(project, options=workers("gthread", count))
+    return Server(project, options=workers(OWN, count))
 
 
 def test_a_dead_worker_s_deliveries_are_run_by_another_at_once(tmp_path: Path) -> None:

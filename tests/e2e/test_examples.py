@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.e2e.server import EXAMPLES, Answer, Server, copy_project, wait_until, workers
+from tests.e2e.server import EXAMPLES, OWN, Answer, Server, copy_project, wait_until, workers
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def is_full(server: Server, room: str, count: int) -> bool:
 def test_messages_of_a_room_keep_their_order(tmp_path: Path) -> None:
     said = [f"message {number}" for number in range(30)]
     project = copy_project(EXAMPLES / "chat", tmp_path / "chat")
-    with Server(project, options=workers("gthread", 2)) as server:
+    with Server(project, options=workers(OWN, 2)) as server:
         with server.client() as client:
             for text in said:
                 for room in ("red", "blue"):

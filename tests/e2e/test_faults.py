@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.server import Server, wait_until, workers, write_project
+from tests.e2e.server import OWN, Server, wait_until, workers, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +83,7 @@ INTERNAL = {"error": "Internal server error"}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     project = write_project(tmp_path_factory.mktemp("faults") / "project", PROJECT)
-    with Server(project, options=workers("gthread", 1)) as server:
+    with Server(project, options=workers(OWN, 1)) as server:
         yield server
 
 
@@ -135,7 +135,7 @@ def test_listeners_of_one_topic_fail_each_for_itself(server: Server) -> None:
 
 def test_a_handler_that_blocks_for_ever_does_not_hold_up_the_end(tmp_path: Path) -> None:
     project = write_project(tmp_path / "project", PROJECT)
-    with Server(project, options=workers("gthread", 1)) as server:
+    with Server(project, options=workers(OWN, 1)) as server:
         assert server.get("/blocks").status == 504
 
         server.stop_cleanly()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.server import Server, wait_until, workers
+from tests.e2e.server import OWN, Server, wait_until, workers
 from tests.e2e.shop import ORDER, Customer, copy_shop, place, wait_until_shipped
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ TICK_S = 2
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Server]:
-    with Server(copy_shop(tmp_path), options=workers("gthread", 2)) as server:
+    with Server(copy_shop(tmp_path), options=workers(OWN, 2)) as server:
         yield server
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.server import Server, wait_until, workers, write_project
+from tests.e2e.server import OWN, Server, wait_until, workers, write_project
 from tests.e2e.shop import Customer, copy_shop, place, wait_until_shipped
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Path:
     return copy_shop(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent", OWN])
 def test_the_shop_runs_on_each_kind_of_worker(kind: str, project: Path) -> None:
     with Server(project, options=workers(kind, 2)) as server:
         wait_until_shipped(server, place(server, 5))
@@ -40,7 +40,7 @@ def test_the_shop_runs_on_each_kind_of_worker(kind: str, project: Path) -> None:
 
 
 def test_the_shop_runs_preloaded(project: Path) -> None:
-    with Server(project, options=(*workers("gthread", 2), "--preload")) as server:
+    with Server(project, options=(*workers(OWN, 2), "--preload")) as server:
         wait_until_shipped(server, place(server, 5))
         server.stop_cleanly()
 
@@ -53,7 +53,7 @@ def test_start_serves_the_project_with_as_many_workers_as_asked_for(project: Pat
 
 @pytest.fixture
 def server(project: Path) -> Iterator[Server]:
-    with Server(project, options=workers("gthread", 2)) as server:
+    with Server(project, options=workers(OWN, 2)) as server:
         yield server
 
 
@@ -73,7 +73,7 @@ def test_hup_swaps_the_workers_and_loses_no_acknowledged_order(server: Server) -
     server.stop_cleanly()
 
 
-@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent", OWN])
 def test_term_lets_requests_in_flight_finish(kind: str, tmp_path: Path) -> None:
     project = write_project(tmp_path / "slow", {"steps/slow_step.py": SLOW_STEP})
     statuses: list[int] = []

@@ -16,6 +16,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from motia_actors.threads import Signal
 from motia_actors.web import server as module
 from motia_actors.web.server import STOP_MARGIN_S, TUNED, Member, Server, join_worker
+from motia_actors.web.worker import ActorWorker
 
 WAIT_S_MAX = 5.0
 
@@ -55,7 +56,7 @@ def test_without_a_word_gunicorn_runs_as_tuned(folder: Path) -> None:
     cfg = server().cfg
 
     assert {name: cfg.settings[name].get() for name in TUNED} == dict(TUNED)
-    assert cfg.worker_class_str == "gthread"
+    assert issubclass(cfg.worker_class, ActorWorker)
 
 
 def test_the_projects_file_wins_over_what_is_tuned(folder: Path) -> None:

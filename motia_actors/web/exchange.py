@@ -1,0 +1,234 @@
+"""One request being answered, on a thread of the pool.
+
+gunicorn's own response class writes the head and frames the body; what it writes is collected
+here and handed to the event loop, in one piece where the answer is one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gunicorn.http.wsgi import Response
+from gunicorn.util import http_date
+
+from motia_actors.threads import Signal, allocate_lock
+from motia_actors.web.heads import Head
+
+if TYPE_CHECKING:
+    import asyncio
+    from types import SimpleNamespace
+
+PIECE_BYTES = 65536
+"""So much of an answer is collected before it is handed on."""
+
+_FAILED = b'{"error":"Internal server error"}'
+_FAILED_HEADERS = [
+    ("Content-Type", "application/json; charset=utf-8"),
+    ("Content-Length", str(len(_FAILED))),
+]
+
+
+class Host(Protocol):
+    """What an exchange needs of the worker; its calls are safe on any thread."""
+
+    cfg: SimpleNamespace
+    log: Any
+    app: Callable[[dict[str, Any], Any], Iterable[bytes]]
+    is_leaving: bool
+
+    def send(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
+        """Write a piece of the answer, or the last one."""
+        ...
+
+    def desert(self, exchange: Exchange) -> None:
+        """Answer in the place of a handler that hangs."""
+        ...
+
+    def begin(self, head: Head) -> None:
+        """A thread begins to answer."""
+        ...
+
+    def done(self, exchange: Exchange) -> None:
+        """It has answered."""
+        ...
+
+
+class TakeOver:
+    """Who wants the connection, and what is said first."""
+
+    def __init__(
+        self, status: str, headers: list[tuple[str, str]], make: Callable[[], asyncio.Protocol]
+    ) -> None:
+        self.status, self.headers, self.make = status, headers, make
+
+
+class _Dates:
+    """The Date header, made once a second."""
+
+    def __init__(self) -> None:
+        self._at_s, self._text = 0, ""
+
+    def now(self) -> str:
+        at_s = int(time.time())
+        if at_s != self._at_s:
+            self._text = http_date(at_s)
+            self._at_s = at_s
+        return self._text
+
+
+_dates = _Dates()
+
+
+class Answer(Response):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's response, without what it does again for each."""
+
+    def default_headers(self) -> list[str]:
+        """The lines that every answer begins with."""
+        ends = "close" if self.should_close() else "keep-alive"
+        connection = "upgrade" if self.upgrade else ends
+        major, minor = self.req.version
+        status = f"HTTP/{major}.{minor} {self.status}\r\nServer: {self.version}\r\n"
+        lines = [f"{status}Date: {_dates.now()}\r\nConnection: {connection}\r\n"]
+        if self.chunked:
+            lines.append("Transfer-Encoding: chunked\r\n")
+        return lines
+
+    def can_sendfile(self) -> bool:
+        """The socket is the loop's: files are read and sent piece by piece."""
+        return False
+
+
+class Exchange:
+    """A complete request and its answer.
+
+    Args:
+        owner: The connection that waits for the answer.
+    """
+
+    def __init__(self, host: Host, owner: Any, head: Head, environ: dict[str, Any]) -> None:
+        self.owner, self.head, self.environ = owner, head, environ
+        self.answer = Answer(head, self, host.cfg)
+        self.take_over: TakeOver | None = None
+        self.keeps_alive = False
+        self.room: Signal | None = None
+        """What a long answer waits for when the client does not keep up."""
+        self.is_cut = False
+        """The connection is gone."""
+        self._host = host
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._settled = allocate_lock()  # Taken by whoever answers: the handler or `desert`.
+        environ["motia_actors.take_over"] = self._take_over
+        environ["motia_actors.desert"] = self.desert
+        environ["wsgi.early_hints"] = self._early_hints
+
+    def run(self) -> bool:
+        """Answer; False where the thread has been replaced meanwhile."""
+        host, answer = self._host, self.answer
+        begun_s = time.monotonic()
+        try:
+            if host.is_leaving or not host.cfg.keepalive:
+                answer.force_close()
+            host.begin(self.head)
+            self._respond()
+        except _CutError:
+            answer.force_close()
+        # Whatever the application raises, the thread and the connection go on, or end in order.
+        except BaseException:
+            host.log.exception("Error handling request %s", self.head.uri)
+            self._fail()
+        if not self._settled.acquire(blocking=False):
+            return False
+        if self.take_over is None:
+            self.keeps_alive = not answer.should_close()
+        host.send(self, b"".join(self._parts), is_end=True)
+        if host.log.access_log_enabled:
+            passed = timedelta(seconds=time.monotonic() - begun_s)
+            if self.take_over is not None:
+                answer.status, answer.headers = self.take_over.status, self.take_over.headers
+            host.log.access(answer, self.head, self.environ, passed)
+        host.done(self)
+        return True
+
+    def _respond(self) -> None:
+        answer = self.answer
+        result = self._host.app(self.environ, answer.start_response)
+        try:
+            is_whole = isinstance(result, list | tuple)
+            for item in result:
+                answer.write(item)
+                if not is_whole and self._parts:
+                    self._flush()
+            if self.take_over is None:
+                answer.close()
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+
+    def sendall(self, data: bytes) -> None:
+        """Collect what the response writes."""
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size >= PIECE_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self.is_cut or self._settled.locked():
+            raise _CutError
+        data, self._parts, self._size = b"".join(self._parts), [], 0
+        room = self.room = self.room or Signal()
+        self._host.send(self, data, is_end=False)
+        # The loop sets it at once where there is room, when the client has read, and at the end.
+        room.wait()
+
+    def _fail(self) -> None:
+        answer = self.answer
+        self.take_over = None
+        if answer.headers_sent and not self._is_unsent():
+            answer.force_close()
+            return
+        self._parts, self._size = [], 0
+        self.answer = answer = Answer(self.head, self, self._host.cfg)
+        answer.force_close()
+        answer.start_response("500 Internal Server Error", list(_FAILED_HEADERS))
+        answer.write(_FAILED)
+
+    def _is_unsent(self) -> bool:
+        return self.room is None
+
+    def desert(self) -> None:
+        """Answer 504 in the place of a handler that hangs, and replace its thread."""
+        if self._settled.acquire(blocking=False):
+            self._host.desert(self)
+
+    def _take_over(
+        self, status: str, headers: list[tuple[str, str]], make: Callable[[], asyncio.Protocol]
+    ) -> None:
+        self.take_over = TakeOver(status, headers, make)
+
+    def take_over_head(self) -> bytes:
+        """What is sent before the connection changes hands."""
+        assert self.take_over is not None
+        lines = [f"HTTP/1.1 {self.take_over.status}", f"Server: {self.answer.version}"]
+        lines += [f"Date: {_dates.now()}"]
+        lines += [f"{name}: {value}" for name, value in self.take_over.headers]
+        text = "\r\n".join([*lines, "", ""])
+        assert text.count("\n") == len(lines) + 1, "a header with a line break"
+        return text.encode("latin-1")
+
+    def _early_hints(self, headers: list[tuple[str, str]]) -> None:
+        if self.answer.headers_sent or self.head.version < (1, 1):
+            return
+        hints = Answer(self.head, self, self._host.cfg)
+        hints.process_headers(headers)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in hints.headers)
+        self.sendall(f"HTTP/1.1 103 Early Hints\r\n{lines}\r\n".encode("latin-1"))
+        self._flush()
+
+
+class _CutError(Exception):
+    """Nobody reads the rest of the answer."""

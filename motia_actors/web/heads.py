@@ -1,0 +1,174 @@
+"""Reads the head of a request out of a buffer, as strictly as gunicorn does.
+
+gunicorn's own request class reads it, with the compiled parser of gunicorn's author where that
+is installed: what stock workers refuse is refused here, for the same reason and with the same
+status, and every setting about heads and proxies means the same.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.http.body import ChunkedReader, LengthReader
+from gunicorn.http.errors import (
+    ConfigurationProblem,
+    ExpectationFailed,
+    ForbiddenProxyRequest,
+    InvalidHeader,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    NoMoreData,
+    ObsoleteFolding,
+    UnsupportedTransferCoding,
+)
+from gunicorn.http.message import Request
+
+from motia_actors.web.chunks import Chunks
+
+REQUEST_LINE_BYTES_MAX = 8190
+
+_STATUSES: tuple[tuple[type[Exception], str], ...] = (
+    (LimitRequestLine, "414 URI Too Long"),
+    (LimitRequestHeaders, "431 Request Header Fields Too Large"),
+    (UnsupportedTransferCoding, "501 Not Implemented"),
+    (ExpectationFailed, "417 Expectation Failed"),
+    (ForbiddenProxyRequest, "403 Forbidden"),
+    (ConfigurationProblem, "500 Internal Server Error"),
+)
+
+
+def frozen(cfg: Config) -> SimpleNamespace:
+    """The configuration as plain attributes: looking one up costs gunicorn a microsecond or two.
+
+    A request needs dozens. What is changed in cfg later is not seen.
+    """
+    return SimpleNamespace(
+        **{name: setting.get() for name, setting in cfg.settings.items()},
+        **{
+            name: getattr(cfg, name)
+            for name in ("is_ssl", "forwarded_allow_networks", "proxy_allow_networks", "sendfile")
+            if name not in cfg.settings
+        },
+    )
+
+
+class Head(Request):  # type: ignore[misc]  # gunicorn has no types
+    """A request's head; `length` is its body's, `chunks` decodes a body of unknown length."""
+
+    body: Any
+    length: int = 0
+    chunks: Chunks | None = None
+
+    def set_body_reader(self) -> None:
+        """Decide how long the body is; it is read elsewhere."""
+        super().set_body_reader()
+        reader = self.body.reader
+        if isinstance(reader, ChunkedReader):
+            self.chunks = Chunks(
+                line_bytes_max=self.limit_request_field_size,
+                trailer_bytes_max=self.max_buffer_headers,
+            )
+        elif isinstance(reader, LengthReader):
+            self.length = reader.length
+        self.body = None
+
+    def _peer_trusted_for_forwarded(self) -> tuple[Any, Any]:
+        # What a connection's peer may say of others is the same for all its requests.
+        reader = self.unreader.reader
+        if reader.trust is None:
+            reader.trust = super()._peer_trusted_for_forwarded()
+        trust: tuple[Any, Any] = reader.trust
+        return trust
+
+    def check_trailers(self) -> None:
+        """Raise what gunicorn raises for trailers that must not be; then they are dropped."""
+        if self.chunks is not None and self.chunks.trailers:
+            self.parse_headers(self.chunks.trailers, from_trailer=True)
+
+    @property
+    def is_continue_expected(self) -> bool:
+        """The client waits for a 100 before it sends the body."""
+        return bool(self._expected_100_continue)
+
+
+class _Buffer:
+    """What the request class reads from: all there is, then the end."""
+
+    def __init__(self, data: bytes, reader: HeadReader) -> None:
+        self._data, self.reader = data, reader
+        self.rest = b""
+
+    def read(self, *_: Any, **__: Any) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+    def unread(self, data: bytes) -> None:
+        self.rest = data
+
+
+class HeadReader:
+    """Finds and reads the heads of a connection's requests."""
+
+    def __init__(self, cfg: Config | SimpleNamespace, peer: object) -> None:
+        self._cfg, self._peer = cfg, peer
+        self.trust: tuple[Any, Any] | None = None
+        self._searched = 0
+        self._count = 0
+        self._line_bytes_max = cfg.limit_request_line or 1 << 20
+        fields, field_bytes = cfg.limit_request_fields, cfg.limit_request_field_size
+        self._head_bytes_max = self._line_bytes_max + (fields or 100) * (field_bytes or 8190)
+        # A preamble of the PROXY protocol may hold anything, also what looks like a head's end.
+        self._is_eager = cfg.proxy_protocol != "off"
+
+    def read(self, buffer: bytearray) -> Head | None:
+        """Take a head off the front of buffer; None until all of it is there.
+
+        Raises:
+            Exception: one of gunicorn's; `status_of` says what it means.
+        """
+        end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
+        if end < 0 and not self._is_eager:
+            self._check_part(buffer)
+            self._searched = len(buffer)
+            return None
+        # A copy of the head alone: behind it may be a body of megabytes.
+        stop = len(buffer) if end < 0 or self._is_eager else end + 4
+        data = bytes(buffer[:stop])
+        # The compiled parser takes a bare LF for the end of a line, where others may not.
+        if not self._is_eager and data.count(b"\n") != data.count(b"\r\n"):
+            raise InvalidHeader("bare LF as line terminator")
+        # It also joins folded lines, which gunicorn refuses unless told otherwise.
+        if (b"\r\n " in data or b"\r\n\t" in data) and not self._cfg.permit_obsolete_folding:
+            raise ObsoleteFolding("a header")
+        source = _Buffer(data, self)
+        try:
+            head = Head(self._cfg, source, self._peer, self._count + 1)
+        except (NoMoreData, StopIteration):
+            self._searched = len(buffer)
+            return None
+        del buffer[: stop - len(source.rest)]
+        self._searched = 0
+        self._count += 1
+        self._is_eager = False
+        return head
+
+    def _check_part(self, buffer: bytearray) -> None:
+        """Refuse a half head that is too long already, or has a line that ends wrongly."""
+        start = max(0, self._searched - 1)
+        if buffer.find(b"\n", start) >= 0 and buffer.count(b"\n") != buffer.count(b"\r\n"):
+            raise InvalidHeader("bare LF as line terminator")
+        if len(buffer) > self._line_bytes_max + 2:
+            if buffer.find(b"\r\n", 2, self._line_bytes_max + 4) < 0:
+                raise LimitRequestLine(len(buffer), self._line_bytes_max)
+            if len(buffer) > self._head_bytes_max:
+                raise LimitRequestHeaders("max buffer headers")
+
+
+def status_of(error: Exception) -> str:
+    """The status that tells a client of one of gunicorn's errors."""
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            return status
+    return "400 Bad Request"

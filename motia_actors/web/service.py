@@ -1,0 +1,133 @@
+"""What the connections of a worker share: limits, threads, and the way back to the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.http.message import _ip_in_allow_list
+
+from motia_actors.web.connection import Connection
+from motia_actors.web.exchange import Exchange, Host
+from motia_actors.web.heads import Head, frozen
+from motia_actors.web.threadpool import ThreadPool
+
+App = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class Hooks:
+    """What a worker wants to hear of each request; any thread calls."""
+
+    def begin(self, head: Head) -> None:
+        """A thread begins to answer it."""
+
+    def done(self, head: Head, environ: dict[str, Any], answer: object) -> None:
+        """It has been answered."""
+
+
+class Service(Host):
+    """Serves an application to any number of connections on one loop.
+
+    Args:
+        body_bytes_max: Of a request, once its coding is off; more is a 413.
+        connections_per_address_max: Of a client that is no trusted proxy; more get a 503.
+    """
+
+    def __init__(
+        self,
+        cfg: Config,
+        log: Any,
+        app: App,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        pool: ThreadPool,
+        hooks: Hooks | None = None,
+        body_bytes_max: int,
+        connections_per_address_max: int,
+    ) -> None:
+        self.cfg, self.log, self.app = frozen(cfg), log, app
+        self.body_bytes_max = body_bytes_max
+        self.is_leaving = False
+        self.connections: set[Connection] = set()
+        self.now_s = time.monotonic
+        self._loop, self._pool, self._hooks = loop, pool, hooks or Hooks()
+        self._per_address_max = connections_per_address_max
+        self._per_address: Counter[str] = Counter()
+        self._returned: deque[tuple[Exchange, bytes | None, bool]] = deque()
+        self._is_woken = False
+
+    def admit(self, connection: Connection) -> bool:
+        """Count a connection; False where there are too many."""
+        self.connections.add(connection)
+        self._per_address[connection.address] += 1
+        if len(self.connections) > self.cfg.worker_connections:
+            return False
+        address = connection.address
+        return self._per_address[address] <= self._per_address_max or self._is_trusted(address)
+
+    def forget(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self.connections.discard(connection)
+        self._per_address[connection.address] -= 1
+        if self._per_address[connection.address] <= 0:
+            del self._per_address[connection.address]
+
+    def _is_trusted(self, address: str) -> bool:
+        # A unix socket has no addresses, and behind a proxy all clients have its own.
+        networks = self.cfg.forwarded_allow_networks()
+        return not address or _ip_in_allow_list(address, self.cfg.forwarded_allow_ips, networks)
+
+    def check(self) -> None:
+        """See to every connection whose time is up."""
+        now_s = self.now_s()
+        for connection in list(self.connections):
+            connection.check(now_s)
+
+    def begin_leave(self, linger_s: float) -> None:
+        """Take nothing new; connections that wait for a request get linger_s for it."""
+        self.is_leaving = True
+        due_s = self.now_s() + linger_s
+        for connection in list(self.connections):
+            connection.begin_leave(due_s)
+
+    def give_nowait(self, exchange: Exchange) -> bool:
+        """Let a thread answer; False where too many requests wait for one."""
+        return self._pool.give_nowait(exchange.run)
+
+    def begin(self, head: Head) -> None:
+        """Tell the worker."""
+        self._hooks.begin(head)
+
+    def done(self, exchange: Exchange) -> None:
+        """Tell the worker."""
+        self._hooks.done(exchange.head, exchange.environ, exchange.answer)
+
+    def send(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
+        """Have the loop write; any thread calls."""
+        self._return((exchange, data, is_end))
+
+    def desert(self, exchange: Exchange) -> None:
+        """Have the loop answer for a thread that is stuck, and start another."""
+        self._pool.replace()
+        self._return((exchange, None, True))
+
+    def _return(self, item: tuple[Exchange, bytes | None, bool]) -> None:
+        self._returned.append(item)
+        # Said after the item is there: the loop lowers the flag before it looks.
+        if not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon_threadsafe(self._take_returned)
+
+    def _take_returned(self) -> None:
+        self._is_woken = False
+        returned = self._returned
+        for _ in range(len(returned)):
+            exchange, data, is_end = returned.popleft()
+            if data is None:
+                exchange.owner.desert(exchange)
+            else:
+                exchange.owner.answer(exchange, data, is_end=is_end)

@@ -1,0 +1,45 @@
+"""A WSGI application that shows what a server makes of a request."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+
+class Echo(asyncio.Protocol):
+    """Says back what it hears."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(b"echo:" + data)
+
+    def begin_close(self) -> None:
+        self._transport.write(b"bye")
+        self._transport.close()
+
+
+def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer by the path."""
+    path = environ["PATH_INFO"]
+    if path == "/take":
+        headers = [("Upgrade", "echo"), ("Connection", "Upgrade")]
+        environ["motia_actors.take_over"]("101 Switching Protocols", headers, Echo)
+        return []
+    if path == "/boom":
+        raise RuntimeError("hunter2")
+    if path == "/slow":
+        time.sleep(0.5)
+    if path == "/stream":
+        start_response("200 OK", [])
+        return (b"%d," % number for number in range(3))
+    if path == "/big":
+        start_response("200 OK", [("Content-Length", str(8 << 20))])
+        return (b"x" * (1 << 20) for _ in range(8))
+    body = b"%s %s " % (environ["REQUEST_METHOD"].encode(), path.encode())
+    body += environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]

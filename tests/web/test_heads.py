@@ -1,0 +1,100 @@
+"""Reading heads and chunked bodies: the same result however the bytes were split."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from gunicorn.config import Config
+from hypothesis import given
+from hypothesis import strategies as st
+
+from motia_actors.web.chunks import Chunks
+from motia_actors.web.heads import HeadReader, frozen, status_of
+
+CFG = frozen(Config())
+HEAD = b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+BODY = b"3\r\nabc\r\n5;a=b\r\ndefgh\r\n0\r\nX-Trailer: 1\r\n\r\n"
+NEXT = b"GET /next HTTP/1.1\r\n\r\n"
+STREAM = HEAD + BODY + NEXT
+
+cuts = st.lists(st.integers(0, len(STREAM)), max_size=12).map(
+    lambda at: sorted({0, len(STREAM), *at})
+)
+
+
+def read_stream(pieces: list[bytes]) -> tuple[list[str], bytes]:
+    """What two requests in pieces are read as: their targets, and the body of the first."""
+    reader, buffer, targets, body = HeadReader(CFG, ("127.0.0.1", 1)), bytearray(), [], b""
+    chunks: Chunks | None = None
+    for piece in pieces:
+        buffer += piece
+        while buffer:
+            if chunks is not None:
+                body += chunks.feed(buffer)
+                if not chunks.is_complete:
+                    break
+                chunks = None
+            head = reader.read(buffer)
+            if head is None:
+                break
+            targets.append(head.uri)
+            chunks = head.chunks
+    return targets, body
+
+
+@given(cuts)
+def test_a_stream_of_requests_reads_the_same_wherever_it_is_split(at: list[int]) -> None:
+    pieces = [STREAM[start:end] for start, end in pairwise(at)]
+
+    assert read_stream(pieces) == (["/a?b=c", "/next"], b"abcdefgh")
+
+
+@given(st.binary(max_size=400), st.lists(st.integers(1, 50), min_size=1, max_size=20))
+def test_what_is_chunked_comes_out_as_it_went_in(body: bytes, sizes: list[int]) -> None:
+    sent, start = b"", 0
+    while start < len(body):
+        size = min(sizes[start % len(sizes)], len(body) - start)
+        sent += b"%x\r\n%b\r\n" % (size, body[start : start + size])
+        start += size
+    chunks, buffer = Chunks(line_bytes_max=100, trailer_bytes_max=100), bytearray()
+
+    received = b""
+    for byte in sent + b"0\r\n\r\n":
+        buffer.append(byte)
+        received += chunks.feed(buffer)
+
+    assert (received, chunks.is_complete, bytes(buffer)) == (body, True, b"")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"0x2\r\n{}\r\n",
+        b"+2\r\n{}\r\n",
+        b"2 \r\n{}\r\n",
+        b"\r\n",
+        b"-1\r\n",
+        b"2\r\n{}}\r\n",
+        b"2\n{}\r\n" + b"a" * 100,
+        b"2;\x00\r\n{}\r\n",
+        b"f" * 101,
+        b"0\r\nA: b\nC: d\r\n",
+        b"0\r\n" + b"a" * 101,
+    ],
+)
+def test_a_body_that_two_readers_may_understand_differently_is_refused(sent: bytes) -> None:
+    chunks = Chunks(line_bytes_max=100, trailer_bytes_max=100)
+
+    with pytest.raises(Exception) as caught:
+        chunks.feed(bytearray(sent))
+
+    assert status_of(caught.value).startswith("4")
+
+
+def test_a_head_that_cannot_become_valid_is_refused_before_its_end() -> None:
+    for start in (b"GET / HTTP/1.1\nHost: x\n", b"GET /" + b"a" * 9000):
+        with pytest.raises(Exception) as caught:
+            HeadReader(CFG, "").read(bytearray(start))
+
+        assert status_of(caught.value)[0] == "4"
