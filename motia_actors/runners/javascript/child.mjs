@@ -195,7 +195,8 @@ function replied({ id, v, e }) {
   if (!one) return
   asked.delete(id)
   if (--one.call.open === 0) one.call.quiet?.()
-  if (e) one.reject(errorOf(e, one.place))
+  // Within its call: a rejection that nobody handles is put down to where it was made.
+  if (e) storage.run(one.call, one.reject, errorOf(e, one.place))
   else one.resolve(v)
 }
 
