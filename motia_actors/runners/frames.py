@@ -50,15 +50,10 @@ class Frame(msgspec.Struct, kw_only=True):
     f: Any = None
 
 
-class _Envelope(msgspec.Struct, kw_only=True):
-    """What can be told of a frame whose values cannot be read."""
-
-    t: str
-    id: int = 0
-
-
 _decoder = msgspec.json.Decoder(Frame)
-_envelope = msgspec.json.Decoder(_Envelope)
+
+# How each frame begins that somebody waits for: what can be told of one that cannot be read.
+_HEAD = re.compile(rb'\{"t":"(\w+)","id":(\d+)(?:,"call":(\d+))?,')
 
 
 def write(kind: str, /, **fields: object) -> bytes:
@@ -75,12 +70,11 @@ def read(line: bytes) -> Frame:
     try:
         return _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        try:
-            known = _envelope.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        head = _HEAD.match(line)
+        if head is None:
             raise PayloadError(f"a child sent what is no frame: {line[:80]!r}") from error
         told = {"name": "PayloadError", "message": f"cannot read value: {error}", "code": "PAYLOAD"}
-        return Frame(t=known.t, id=known.id, e=told)
+        return Frame(t=head[1].decode(), id=int(head[2]), call=int(head[3] or 0), e=told)
 
 
 class Lines:

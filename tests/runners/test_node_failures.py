@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -130,8 +131,7 @@ def test_a_read_waits_for_the_writes_before_it(rig: Rig, node: NodeProject) -> N
         effects = rig.effects(value=Request())
         rig.store.is_held = True
         running = asyncio.ensure_future(handler.run_async(effects.call, effects))
-        while not rig.store._held:
-            await asyncio.sleep(0)
+        await asyncio.to_thread(rig.store.began.acquire, timeout=10.0)
         rig.store.let_go()
         return (await running).value  # type: ignore[union-attr] # it returned
 
@@ -257,6 +257,4 @@ def test_no_child_outlives_a_killed_parent(tmp_path: Path, body: str) -> None:
 
 
 def _wait_readable(descriptor: int, limit_s: float) -> bool:
-    import select
-
     return bool(select.select([descriptor], [], [], limit_s)[0])

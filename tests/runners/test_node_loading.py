@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -23,7 +24,8 @@ ANSWER = "export const config = {}\nexport const handler = async () => ({ body: 
 
 CASES: Mapping[str, Mapping[str, str]] = {
     "types imported plainly from motia": {
-        STEP: f"import {{ ApiRouteConfig, Handlers, StepConfig }} from 'motia'\nconst value = 1\n{ANSWER}"
+        STEP: "import { ApiRouteConfig, Handlers, StepConfig } from 'motia'\n"
+        f"const value = 1\n{ANSWER}"
     },
     "import type": {STEP: f"import type {{ Handlers }} from 'motia'\nconst value = 1\n{ANSWER}"},
     "values of motia": {
@@ -68,7 +70,8 @@ CASES: Mapping[str, Mapping[str, str]] = {
         "src/own.ts": "export const value = 1",
     },
     "enum, namespace and parameter properties": {
-        STEP: "enum A { One = 1 }\nconst enum B { Two = 2 }\nnamespace N { export const x = A.One }\n"
+        STEP: "enum A { One = 1 }\nconst enum B { Two = 2 }\n"
+        "namespace N { export const x = A.One }\n"
         "class C { constructor(private y: number) {} get() { return this.y } }\n"
         f"const value = new C(N.x).get() + B.Two - 2\n{ANSWER}"
     },
@@ -200,8 +203,6 @@ def test_a_cron_handler_gets_the_context_alone(rig: Rig, node: NodeProject) -> N
 
 
 def test_a_streams_can_access_is_a_function_that_asks_the_child(node: NodeProject) -> None:
-    import asyncio
-
     loaded = node.load(
         """
         export const config = {
@@ -220,8 +221,6 @@ def test_a_streams_can_access_is_a_function_that_asks_the_child(node: NodeProjec
 
 
 def test_the_projects_config_is_read_and_what_is_not_done_is_named(node: NodeProject) -> None:
-    import asyncio
-
     path = node.write(
         "motia.config.ts",
         """

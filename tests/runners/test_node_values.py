@@ -45,7 +45,8 @@ def test_javascript_stores_and_reads_what_the_table_says(rig: Rig, node: NodePro
           const read = await ctx.state.get(made() === undefined ? 'py' : 'js', what)
           if (!isDeepStrictEqual(read, expected())) wrong.push(`${what}: ${inspect(read)}`)
           const both = await ctx.state.get('py', what)
-          if (both !== null && !isDeepStrictEqual(both, expected())) wrong.push(`py ${what}: ${inspect(both)}`)
+          const isSame = both === null || isDeepStrictEqual(both, expected())
+          if (!isSame) wrong.push(`of Python, ${what}: ${inspect(both)}`)
         }
         return { status: 200, body: wrong }
         """
