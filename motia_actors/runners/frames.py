@@ -26,13 +26,12 @@ import msgspec
 from motia_actors.errors import MotiaError, PayloadError
 from motia_actors.messages import Failed
 from motia_actors.payload import encode
+from motia_actors.runners.failures import MESSAGE_CHARS_MAX, STACK_CHARS_MAX
 
 FRAME_BYTES_MAX = 256 << 20
 """A child that sends a longer line is not one of ours any more."""
 
 _WORD_END = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-MESSAGE_CHARS_MAX = 8_192
-STACK_CHARS_MAX = 16_384
 
 
 class Frame(msgspec.Struct, kw_only=True):

@@ -8,8 +8,9 @@ const config = {
 };
 
 const handler = async (req, { emit, logger, state, streams }) => {
-  // Your business logic here
-  return { status: 200, body: { success: true } };
+  // write your business logic here
+  const result = {}
+  return { status: 200, body: { success: true, result } };
 };
 
 module.exports = { config, handler };

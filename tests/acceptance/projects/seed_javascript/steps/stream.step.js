@@ -1,4 +1,4 @@
-const config = { name: 'Stream', type: 'api', path: '/stream', method: 'POST', emits: [] };
+const config = { name: 'Stream', type: 'api', path: '/stream/:spelling', method: 'POST', emits: [] };
 
 const handler = async (req, { streams }) => {
   // Set/update real-time data for clients

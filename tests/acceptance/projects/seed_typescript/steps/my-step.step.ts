@@ -10,6 +10,7 @@ export const config: ApiRouteConfig = {
 };
 
 export const handler: Handlers['MyStep'] = async (req, { emit, logger, state, streams }) => {
-  // Your business logic here
-  return { status: 200, body: { success: true } };
+  // write your business logic here
+  const result = {}
+  return { status: 200, body: { success: true, result } };
 };

@@ -22,7 +22,7 @@ export const handler: Handlers['Request'] = async (req, ctx) => {
       agent: req.headers['x-agent'],
       method: req.method,
       path: req.path,
-      motia: [req.queryParams, req.pathParams],
+      'as a dict': [req['body'], req.queryParams, req.pathParams, req['method']],
       has: names.filter((name) => name in ctx),
     },
   }

@@ -1,6 +1,6 @@
 import { ApiRouteConfig, Handlers } from 'motia';
 
-export const config: ApiRouteConfig = { name: 'Stream', type: 'api', path: '/stream', method: 'POST', emits: [] };
+export const config: ApiRouteConfig = { name: 'Stream', type: 'api', path: '/stream/:spelling', method: 'POST', emits: [] };
 
 export const handler: Handlers['Stream'] = async (req, { streams }) => {
   // Set/update real-time data for clients
