@@ -170,6 +170,16 @@ def test_a_child_that_dies_fails_its_calls_and_is_replaced(
     assert rig.value(other)["body"] != before["body"]
 
 
+def test_a_full_heap_is_told_with_what_node_wrote_last(rig: Rig, tmp_path: Path) -> None:
+    node = NodeProject(tmp_path, heap_mib=32)
+    handler = node.handler("const kept = []; for (;;) kept.push(new Array(1000).fill({ a: 1 }))")
+
+    failure = rig.failure(handler)
+    node.runner.close()
+
+    assert (failure.kind, "heap" in failure.message) == ("ChildDiedError", True)
+
+
 def test_a_call_past_its_limit_is_cancelled_in_the_child(rig: Rig, node: NodeProject) -> None:
     handler = node.handler(
         """
