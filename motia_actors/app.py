@@ -21,8 +21,8 @@ from motia_actors.effects import CallEffects, World
 from motia_actors.messages import Event, Failed
 from motia_actors.project import Project
 from motia_actors.runner import Handler
-from motia_actors.runners.python import PythonRunner
-from motia_actors.settings import Settings, load_env_file, read_settings, store_path
+from motia_actors.runners.languages import Languages
+from motia_actors.settings import MIB, Settings, load_env_file, read_settings, store_path
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step
 from motia_actors.steps.schedule import Schedule
@@ -124,8 +124,10 @@ class Running:
         # Steps open files by paths relative to the project, as under Motia.
         os.chdir(settings.project)
         self.log = _log_sink(settings)
-        self.runner = PythonRunner(settings.project, state_envelope=settings.has_state_envelope)
-        self.project = Project(settings.project, [self.runner], timezone=settings.timezone or None)
+        self.languages = _languages(settings)
+        self.project = Project(
+            settings.project, self.languages.runners, timezone=settings.timezone or None
+        )
         self.store = _store(settings, clock)
         self.system = System(
             store=self.store,
@@ -185,7 +187,7 @@ class Running:
         if not is_quiet:
             logger.warning("stopped with work unfinished; it is run again")
         self.store.close()
-        self.runner.close()
+        self.languages.close()
         logger.removeHandler(self._handler)
         return is_quiet
 
@@ -342,11 +344,12 @@ def concurrency_of(step: Step, settings: Settings) -> int:
 def read_project(settings: Settings) -> Catalog:
     """Read a project without running it: for checks."""
     os.chdir(settings.project)
-    runner = PythonRunner(settings.project)
+    languages = _languages(settings)
     try:
-        return Project(settings.project, [runner], timezone=settings.timezone or None).read()
+        timezone = settings.timezone or None
+        return Project(settings.project, languages.runners, timezone=timezone).read()
     finally:
-        runner.close()
+        languages.close()
 
 
 def describe(problem: Problem) -> str:
@@ -354,6 +357,17 @@ def describe(problem: Problem) -> str:
     where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
     field = f" {problem.field}" if problem.field else ""
     return f"{where}{field}: {problem.reason}; {problem.way_out}"
+
+
+def _languages(settings: Settings) -> Languages:
+    return Languages(
+        settings.project,
+        state_envelope=settings.has_state_envelope,
+        node=settings.node,
+        node_count=settings.node_count,
+        node_hang_s=settings.node_hang_s,
+        node_heap_mib=settings.node_heap_bytes // MIB,
+    )
 
 
 def _store(settings: Settings, clock: Clock) -> Store:

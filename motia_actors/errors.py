@@ -141,6 +141,23 @@ class NotRunError(ActorError):
     """The message was taken back before its handler began; it is handed out again."""
 
 
+class ChildDiedError(ActorError):
+    """The process that ran the step ended, or hung and was killed. The caller may try again.
+
+    `exit_code` is below 0 where a signal ended it; `tail` is what it wrote to stderr last.
+    """
+
+    retry_after_s: float | None = None
+
+    def __init__(
+        self, file: str, *, exit_code: int | None, is_hung: bool = False, tail: str = ""
+    ) -> None:
+        how = "was killed, for it gave no sign of life" if is_hung else f"ended with {exit_code}"
+        said = f"; it said last: {tail}" if tail else ""
+        super().__init__(f"the process that ran {file} {how}{said}")
+        self.file, self.exit_code, self.is_hung, self.tail = file, exit_code, is_hung, tail
+
+
 class TimeLimitError(ActorError):
     """A handler, or the wait for its answer, took longer than limit_s."""
 

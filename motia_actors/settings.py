@@ -66,6 +66,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How many dead letters of a step are kept; the oldest go first."""
     drain_s: float = 25.0
     """How long a stop waits for handlers to finish; below gunicorn's graceful timeout."""
+    node: str = ""
+    """Path of the Node that runs `.ts` and `.js` steps; empty: the extra's, else the machine's."""
+    node_count: int = 2
+    """How many Node processes one worker may have."""
+    node_hang_s: float = 10.0
+    """After so long without a sign of life a Node process is killed and replaced."""
+    node_heap_bytes: int = 0
+    """Largest heap of a Node process; 0: as Node decides."""
     unsafe_no_sync: bool = False
     """For tests only: commits are not flushed, and a power cut may destroy the data."""
 
@@ -177,6 +185,10 @@ SOURCES: Mapping[str, _Source] = {
     "dead_age_s": _Source("MOTIA_DEAD_AGE", _number(0, 3_153_600_000)),
     "dead_count_max": _Source("MOTIA_DEAD_MAX", _whole(0, 10_000_000)),
     "drain_s": _Source("MOTIA_DRAIN_TIMEOUT", _number(0, 3_600)),
+    "node": _Source("MOTIA_NODE", str),
+    "node_count": _Source("MOTIA_NODE_COUNT", _whole(1, 64)),
+    "node_hang_s": _Source("MOTIA_NODE_HANG", _number(1, 86_400)),
+    "node_heap_bytes": _Source("MOTIA_NODE_HEAP", _size(0, 64 * GIB)),
     "unsafe_no_sync": _Source("MOTIA_UNSAFE_NO_SYNC", _switch),
 }
 

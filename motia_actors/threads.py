@@ -14,7 +14,7 @@ import selectors
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -30,6 +30,14 @@ def _original(name: str) -> Callable[..., object]:
     if monkey is None:
         return cast("Callable[..., object]", getattr(_thread, name))
     return cast("Callable[..., object]", monkey.get_original("_thread", name))
+
+
+def native(module: str, name: str) -> Callable[..., Any]:
+    """The function as the standard library has it, where gevent has put its own in its place."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None:
+        return cast("Callable[..., Any]", getattr(importlib.import_module(module), name))
+    return cast("Callable[..., Any]", monkey.get_original(module, name))
 
 
 allocate_lock = cast("Callable[[], Lock]", _original("allocate_lock"))

@@ -21,7 +21,9 @@ from motia_actors.settings import (
 )
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
-LIMITS = re.compile(r"(?:bytes|seconds|handlers|letters|requests|connections), (\w+) to (\w+)")
+LIMITS = re.compile(
+    r"(?:bytes|seconds|handlers|letters|requests|connections|processes), (\w+) to (\w+)"
+)
 
 
 def told() -> dict[str, dict[str, str]]:

@@ -1,8 +1,9 @@
-"""The page "What is a Step?": each Python line of it does what the page says."""
+"""The page "What is a Step?": each line of it does what the page says, in each language."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ PLACE = {
 }
 
 
-@pytest.fixture(scope="module")
-def server(serve: Serve) -> Server:
-    return serve("seed", MOTIA_LOG_FORMAT="json")
+@pytest.fixture(scope="module", params=["seed", "seed_typescript", "seed_javascript"])
+def server(serve: Serve, request: pytest.FixtureRequest) -> Server:
+    return serve(request.param, MOTIA_LOG_FORMAT="json")
 
 
 def test_the_first_step_answers(server: Server) -> None:
@@ -96,6 +97,7 @@ def test_a_stream_of_two_words_has_two_spellings(server: Server, spelling: str) 
 
     message = answer["message"]
     assert (message["text"], message["userId"]) == ("Hello!", "123")
+    assert datetime.fromisoformat(message["timestamp"])
     assert (message["id"], message["__motia"]) == ("msg-456", PLACE)
     assert answer["all"] == [message]
     assert (answer["after"], answer["left"]) == (None, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
@@ -30,6 +31,8 @@ class HeldStore(MemoryStore):
         super().__init__(clock)
         self.error: Exception | None = None
         self.is_held = False
+        self.began = threading.Semaphore(0)
+        """Released for each commit that is held."""
         self._held: list[tuple[Sequence[Write[object]], Promise[list[object]]]] = []
 
     def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
@@ -39,6 +42,7 @@ class HeldStore(MemoryStore):
             return super().commit(writes)
         promise: Promise[list[object]] = Promise()
         self._held.append((writes, promise))
+        self.began.release()
         return promise
 
     def let_go(self, error: Exception | None = None) -> None:

@@ -1,0 +1,7 @@
+const config = {
+  name: 'chatMessages',
+  schema: { type: 'object', properties: { text: { type: 'string' } } },
+  baseConfig: { storageType: 'default' },
+};
+
+module.exports = { config };

@@ -1,0 +1,7 @@
+import { StreamConfig } from 'motia';
+
+export const config: StreamConfig = {
+  name: 'chatMessages',
+  schema: { type: 'object', properties: { text: { type: 'string' } } },
+  baseConfig: { storageType: 'default' },
+};
