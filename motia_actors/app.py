@@ -18,6 +18,7 @@ from motia_actors.actors.system import StepPlan, System
 from motia_actors.clock import Clock, SystemClock
 from motia_actors.desk import Desk
 from motia_actors.effects import CallEffects, World
+from motia_actors.live import Live
 from motia_actors.messages import Event, Failed
 from motia_actors.project import Project
 from motia_actors.runner import Handler
@@ -93,12 +94,13 @@ class Application:
                 settings = self._given or self._settings()
                 running = Running(settings, self._clock, inline_max=inline_max)
                 running.start()
-                self._running, self._serve = running, running.front.app
+                self._running, self._serve = running, running.live.over(running.front.app)
 
     def begin_stop(self) -> None:
         """Take nothing new; what runs goes on."""
         if self._running is not None:
             self._running.system.begin_stop()
+            self._running.live.begin_stop()
 
     def stop(self, *, drain_s: float) -> bool:
         """Finish what runs within drain_s, and let go of everything."""
@@ -141,6 +143,7 @@ class Running:
             ),
         )
         self.front = self._front()
+        self.live = Live(self.store, clock, lambda: self.project.catalog)
         self._handler = SinkHandler(self.log, clock=clock)
         self._watcher: Watcher | None = None
 
@@ -183,6 +186,7 @@ class Running:
         """Drain, stop, close."""
         if self._watcher is not None:
             self._watcher.stop()
+        self.live.stop()
         is_quiet = self.system.stop(drain_s=min(drain_s, self.settings.drain_s))
         if not is_quiet:
             logger.warning("stopped with work unfinished; it is run again")
