@@ -31,6 +31,7 @@ LOOK_EVERY_S = 0.02
 OURS = re.compile(r"^Traceback|\"msg\":\"actor [^\"]* crashed", re.MULTILINE)
 SERVING = "serving "  # What each worker logs when it is ready.
 
+MADE = shutil.ignore_patterns(".motia", "__pycache__", "node_modules", "built")
 COUNT_OPTIONS = ("-w", "--workers")
 
 Via = Literal["gunicorn", "start", "dev"]
@@ -113,7 +114,7 @@ def free_port() -> int:
 
 def copy_project(source: Path, target: Path) -> Path:
     """Copy a project without its data."""
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns(".motia", "__pycache__"))
+    shutil.copytree(source, target, ignore=MADE)
     return target
 
 
