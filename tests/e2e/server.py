@@ -32,6 +32,7 @@ OURS = re.compile(r"^Traceback|\"msg\":\"actor [^\"]* crashed", re.MULTILINE)
 SERVING = "serving "  # What each worker logs when it is ready.
 
 OWN = "motia_actors.web.worker.ActorWorker"
+MADE = shutil.ignore_patterns(".motia", "__pycache__", "node_modules", "built")
 COUNT_OPTIONS = ("-w", "--workers")
 
 Via = Literal["gunicorn", "start", "dev"]
@@ -114,7 +115,7 @@ def free_port() -> int:
 
 def copy_project(source: Path, target: Path) -> Path:
     """Copy a project without its data."""
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns(".motia", "__pycache__"))
+    shutil.copytree(source, target, ignore=MADE)
     return target
 
 
