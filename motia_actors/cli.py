@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from motia_actors.app import concurrency_of, limit_s_of, read_project
 from motia_actors.cli_data import data
 from motia_actors.cli_dlq import dlq
 from motia_actors.cli_project import folder_of, project_option, settings_of
 from motia_actors.errors import MotiaError
+from motia_actors.running import concurrency_of, limit_s_of, read_project
 from motia_actors.settings import Settings, load_env_file
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step

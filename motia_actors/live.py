@@ -93,17 +93,18 @@ class Live:
     def begin_stop(self) -> None:
         """Send every client to another process."""
         self._is_stopping = True
-        if self.thread.is_running:
+        # A worker that lends its loop closes what it handed over itself.
+        if self.thread.is_own:
             self.thread.call(self._close_all)
 
     def stop(self) -> None:
         """Close what is open, and end the threads."""
         self.begin_stop()
-        if self.thread.is_running:
+        for _ in range(ACCESS_THREADS):
+            self.jobs.put(None)
+        if self.thread.is_own:
             self.thread.call(self._tell_if_empty)
             self._emptied.wait(CLOSE_S_MAX)
-            for _ in range(ACCESS_THREADS):
-                self.jobs.put(None)
             self.thread.stop()
 
     def _close_all(self) -> None:
@@ -126,6 +127,10 @@ class Live:
             headers = [one for one in headers if one[0].lower() != "content-length"]
             start_response(status, [*headers, ("Content-Length", str(len(body)))])
             return [body]
+
+        offered = environ.get("motia_actors.loop")
+        if offered is not None:
+            self.thread.adopt(offered)
 
         def make() -> asyncio.Protocol:
             return WebSocket(self._listen, self.thread.loop, self.limits)
@@ -155,6 +160,8 @@ class Live:
             self.thread.loop.call_soon(self._take_in)
 
     def _look(self) -> None:
+        if self._is_stopping:
+            return
         self.thread.loop.call_later(LOOK_S, self._look)
         if self._rooms is not None:
             self._take_in()

@@ -12,9 +12,10 @@ import msgspec
 import pytest
 from falcon import testing
 
-from motia_actors.app import Application, Running, concurrency_of, limit_s_of
+from motia_actors.app import Application
 from motia_actors.errors import MotiaError, SettingsError, StoreError
 from motia_actors.messages import Change
+from motia_actors.running import Running, concurrency_of, limit_s_of
 from motia_actors.settings import Settings
 from motia_actors.steps.config import Infrastructure, Step
 from motia_actors.store import Ack, Bury, Write

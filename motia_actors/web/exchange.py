@@ -38,6 +38,7 @@ class Host(Protocol):
     log: Any
     app: Callable[[dict[str, Any], Any], Iterable[bytes]]
     is_leaving: bool
+    loop: asyncio.AbstractEventLoop
 
     def send(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
         """Write a piece of the answer, or the last one."""
@@ -122,6 +123,7 @@ class Exchange:
         self._size = 0
         self._settled = allocate_lock()  # Taken by whoever answers: the handler or `desert`.
         environ["motia_actors.take_over"] = self._take_over
+        environ["motia_actors.loop"] = host.loop
         environ["motia_actors.desert"] = self.desert
         environ["wsgi.early_hints"] = self._early_hints
 

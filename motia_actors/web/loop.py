@@ -33,6 +33,17 @@ class LoopThread:
         """Somebody used it, and it was not stopped."""
         return self._loop is not None
 
+    @property
+    def is_own(self) -> bool:
+        """It runs on a thread of ours, so that it goes on until it is stopped."""
+        return self._thread is not None
+
+    def adopt(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Use a loop that somebody else runs, unless there is one already."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = loop
+
     def call(self, function: Callable[[], object]) -> None:
         """Run function on the loop's thread, soon."""
         self.loop.call_soon_threadsafe(function)

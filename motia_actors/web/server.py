@@ -121,6 +121,10 @@ def _tie(member: Member, worker: Worker) -> None:
             sys.stderr.flush()
             os._exit(0)
 
+    if not isinstance(worker, ActorWorker) and worker.cfg.http_parser == "auto":
+        # gunicorn takes the compiled parser where it finds it, and that one lets pass what
+        # others read in another way: a bare LF, a folded line. Our own worker looks for those.
+        worker.cfg.set("http_parser", "python")
     # The settings are this process' own: it is a fork, or the one that imports for itself.
     worker.cfg.set("post_worker_init", on_ready)
     worker.cfg.set("worker_exit", on_gone)

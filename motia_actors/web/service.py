@@ -54,7 +54,7 @@ class Service(Host):
         self.is_leaving = False
         self.connections: set[Connection] = set()
         self.now_s = time.monotonic
-        self._loop, self._pool, self._hooks = loop, pool, hooks or Hooks()
+        self.loop, self._pool, self._hooks = loop, pool, hooks or Hooks()
         self._per_address_max = connections_per_address_max
         self._per_address: Counter[str] = Counter()
         self._returned: deque[tuple[Exchange, bytes | None, bool]] = deque()
@@ -120,7 +120,7 @@ class Service(Host):
         # Said after the item is there: the loop lowers the flag before it looks.
         if not self._is_woken:
             self._is_woken = True
-            self._loop.call_soon_threadsafe(self._take_returned)
+            self.loop.call_soon_threadsafe(self._take_returned)
 
     def _take_returned(self) -> None:
         self._is_woken = False

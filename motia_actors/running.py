@@ -1,0 +1,336 @@
+"""The composition root: settings and a project's files become a running system behind HTTP.
+
+The only module that names a store or a runner.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from motia_actors.actors.janitor import Retention
+from motia_actors.actors.system import StepPlan, System
+from motia_actors.clock import Clock
+from motia_actors.desk import Desk
+from motia_actors.effects import CallEffects, World
+from motia_actors.live import Live
+from motia_actors.messages import Event, Failed
+from motia_actors.project import Project
+from motia_actors.runner import Handler
+from motia_actors.runners.languages import Languages
+from motia_actors.settings import MIB, Settings, store_path
+from motia_actors.steps.catalog import Catalog
+from motia_actors.steps.config import Problem, Step
+from motia_actors.steps.schedule import Schedule
+from motia_actors.steps.schema import Validator, compile_schema
+from motia_actors.store import Store
+from motia_actors.stores.lmdb.store import LmdbStore
+from motia_actors.stores.memory import MemoryStore
+from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
+from motia_actors.telemetry.traces import new_event_id, new_trace_id
+from motia_actors.threads import native_calls
+from motia_actors.watch import Watcher
+from motia_actors.web.answers import Endpoint
+from motia_actors.web.api import ApiRoute, Front, WebSettings
+from motia_actors.web.control import control_routes
+from motia_actors.web.dead_letters import dead_letter_routes
+from motia_actors.web.guard import Guard
+from motia_actors.web.limits import Limits
+from motia_actors.web.routes import Route
+
+logger = logging.getLogger("motia_actors")
+
+OFFLOADED_MAX = 256
+"""Requests that wait for their step at a time, under gevent."""
+EXIT_FATAL = 70
+"""EX_SOFTWARE of sysexits.h: gunicorn starts another worker."""
+
+
+class Running:
+    """All parts of one process, from its start to its stop."""
+
+    def __init__(self, settings: Settings, clock: Clock, *, inline_max: int = 0) -> None:
+        self.settings, self.clock = settings, clock
+        # Steps open files by paths relative to the project, as under Motia.
+        os.chdir(settings.project)
+        self.log = _log_sink(settings)
+        self.languages = _languages(settings)
+        self.project = Project(
+            settings.project, self.languages.runners, timezone=settings.timezone or None
+        )
+        self.store = _store(settings, clock)
+        self.system = System(
+            store=self.store,
+            clock=clock,
+            new_event=self._new_event,
+            drain_logs=self.log.drain,
+            on_fatal=self._fatal,
+            inline_max=inline_max,
+            retention=Retention(
+                dead_age_s=settings.dead_age_s, dead_count_max=settings.dead_count_max
+            ),
+        )
+        self.front = self._front()
+        self.live = Live(self.store, clock, lambda: self.project.catalog)
+        self._handler = SinkHandler(self.log, clock=clock)
+        self._watcher: Watcher | None = None
+
+    def start(self) -> None:
+        """Open, read, start, serve; where that fails, let go of everything again."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop(drain_s=0.0)
+            raise
+
+    def _start(self) -> None:
+        logger.addHandler(self._handler)
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        self.store.open()
+        self.system.start()
+        catalog = self.project.read()
+        self._report(catalog.problems)
+        self._apply(catalog, changed=None)
+        if self.settings.is_dev:
+            self._watcher = Watcher(self.settings.project, self.reload)
+            self._watcher.start()
+        logger.info(
+            "serving %d steps and %d streams of %s",
+            len(catalog.steps),
+            len(catalog.streams),
+            self.settings.project,
+        )
+
+    def reload(self, paths: Iterable[Path]) -> None:
+        """Take over changed files; one that does not load leaves its old version running."""
+        change = self.project.reread(paths)
+        self._report(change.problems)
+        if change.changed or change.is_layout_new:
+            self._apply(change.catalog, changed=change.changed)
+            logger.info("reloaded %s", ", ".join(sorted(change.changed)) or "the list of steps")
+
+    def stop(self, *, drain_s: float) -> bool:
+        """Drain, stop, close."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        self.live.stop()
+        is_quiet = self.system.stop(drain_s=min(drain_s, self.settings.drain_s))
+        if not is_quiet:
+            logger.warning("stopped with work unfinished; it is run again")
+        self.store.close()
+        self.languages.close()
+        logger.removeHandler(self._handler)
+        return is_quiet
+
+    def _apply(self, catalog: Catalog, *, changed: set[str] | None) -> None:
+        """Run the catalog's steps and serve its routes."""
+        world = World(
+            store=self.store,
+            route=self.system.table.targets,
+            log=self.log,
+            clock=self.clock,
+            streams={stream.name: _validator(stream.schema) for stream in catalog.streams},
+            validate=self.settings.validate,
+        )
+        plans = {}
+        for step in catalog.steps:
+            handler = catalog.handlers.get(step.id)
+            if step.kind != "noop" and handler is not None:
+                # The catalog does not know what a handler is; the runner that made it does.
+                plans[step.id] = self._plan(step, cast("Handler", handler), world)
+        self.system.apply(plans, changed=changed)
+        self.front.mount(
+            ApiRoute(
+                step_id=step.id,
+                name=step.name,
+                method=step.method,
+                path=step.path,
+                flows=step.flows,
+                body=_compiled(step.body_schema),
+            )
+            for step in catalog.api_steps
+            if step.id in plans
+        )
+
+    def _plan(self, step: Step, handler: Handler, world: World) -> StepPlan:
+        settings = self.settings
+        schedule = None
+        if step.kind == "cron":
+            schedule = Schedule(step.cron, step.cron_policy.timezone or settings.timezone or None)
+        return StepPlan(
+            step=step,
+            handler=handler,
+            effects_for=functools.partial(CallEffects, world, step),
+            limit_s=limit_s_of(step, settings),
+            concurrency=concurrency_of(step, settings),
+            check=self._input_check(step),
+            schedule=schedule,
+        )
+
+    def _input_check(self, step: Step) -> Callable[[Any], Failed | None]:
+        """What looks at an event's data before the step's handler does."""
+        validator = _compiled(step.input_schema)
+        mode = self.settings.validate
+        if validator is None or mode == "off":
+            return lambda _data: None
+
+        def check(data: Any) -> Failed | None:
+            problems = validator.problems(data)
+            if not problems:
+                return None
+            shown = "; ".join(f"{field or '(root)'}: {reason}" for field, reason in problems)
+            if mode == "warn":
+                self._log("warn", f"input of step {step.name!r} breaks its schema: {shown}")
+                return None
+            return Failed(kind="InvalidInputError", message=shown, is_final=True)
+
+        return check
+
+    def _front(self) -> Front:
+        settings, offload = self.settings, native_calls(OFFLOADED_MAX)
+        cors, limits = settings.cors, Limits(body_bytes_max=settings.body_bytes_max)
+        desk = Desk(
+            store=self.store,
+            system=self.system,
+            clock=self.clock,
+            catalog=lambda: self.project.catalog,
+        )
+        return Front(
+            WebSettings(
+                limits=limits,
+                validate=settings.validate,
+                cors=cors
+                if cors in ("*", "off")
+                else tuple(origin.strip() for origin in cors.split(",")),
+            ),
+            asker=self.system,
+            new_trace_id=lambda: new_trace_id(self.clock.now_s()),
+            log=self._log,
+            unready=self.system.is_ready,
+            reserved=self._control(
+                [
+                    *control_routes(desk, limits, offload=offload),
+                    *dead_letter_routes(desk, limits, offload=offload),
+                ]
+            ),
+            offload=offload,
+        )
+
+    def _control(self, routes: list[Route[Endpoint]]) -> list[Route[Endpoint]]:
+        """The control endpoints, behind a guard; none where nobody could pass it."""
+        settings = self.settings
+        if not settings.is_dev and not settings.control_token:
+            return []
+        return Guard(settings.control_token, is_dev=settings.is_dev).over(routes)
+
+    def _new_event(self, topic: str, step: Step) -> Event:
+        now_s = self.clock.now_s()
+        return Event(
+            id=new_event_id(now_s),
+            topic=topic,
+            data=b"null",
+            trace_id=new_trace_id(now_s),
+            flows=step.flows,
+        )
+
+    def _log(self, level: str, message: str, /, **fields: Any) -> None:
+        """Log a line; step, trace_id and flows are places of their own in it."""
+        places = {name: fields.pop(name) for name in ("step", "trace_id", "flows") & fields.keys()}
+        self.log.write(
+            LogRecord(
+                level=cast("Level", level),
+                at_s=self.clock.now_s(),
+                message=message,
+                fields=fields,
+                **places,
+            )
+        )
+
+    def _report(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            level: Level = "error" if problem.severity == "error" else "warn"
+            self._log(level, describe(problem))
+
+    def _fatal(self, reason: str) -> None:
+        logger.critical("%s; the process ends", reason)
+        sys.stderr.flush()
+        # Not sys.exit: this is an actor's thread, and the process must not go on without its tree.
+        os._exit(EXIT_FATAL)
+
+
+def limit_s_of(step: Step, settings: Settings) -> float | None:
+    """The time limit of the step's handler; None: it has none."""
+    limit_s = step.infrastructure.timeout_s
+    if limit_s is None:
+        limit_s = settings.api_limit_s if step.kind == "api" else settings.event_limit_s
+    return limit_s or None
+
+
+def concurrency_of(step: Step, settings: Settings) -> int:
+    """How many calls of the step run at a time; of a cron step one, unless it says more."""
+    usual = {"api": settings.api_concurrency, "event": settings.event_concurrency}
+    return step.infrastructure.concurrency or usual.get(step.kind, 1)
+
+
+def read_project(settings: Settings) -> Catalog:
+    """Read a project without running it: for checks."""
+    os.chdir(settings.project)
+    languages = _languages(settings)
+    try:
+        timezone = settings.timezone or None
+        return Project(settings.project, languages.runners, timezone=timezone).read()
+    finally:
+        languages.close()
+
+
+def describe(problem: Problem) -> str:
+    """The problem in one line: where, what, way out."""
+    where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+    field = f" {problem.field}" if problem.field else ""
+    return f"{where}{field}: {problem.reason}; {problem.way_out}"
+
+
+def _languages(settings: Settings) -> Languages:
+    return Languages(
+        settings.project,
+        state_envelope=settings.has_state_envelope,
+        node=settings.node,
+        node_count=settings.node_count,
+        node_hang_s=settings.node_hang_s,
+        node_heap_mib=settings.node_heap_bytes // MIB,
+    )
+
+
+def _store(settings: Settings, clock: Clock) -> Store:
+    path = store_path(settings)
+    if path is None:
+        return MemoryStore(clock, value_bytes_max=settings.value_bytes_max)
+    return LmdbStore(
+        path,
+        clock,
+        map_bytes_max=settings.map_bytes_max,
+        value_bytes_max=settings.value_bytes_max,
+        unsafe_no_sync=settings.unsafe_no_sync,
+    )
+
+
+def _log_sink(settings: Settings) -> LogSink:
+    is_terminal = {"auto": None, "json": False, "text": True}[settings.log_format]
+    return LogSink(level=settings.log_level, is_terminal=is_terminal)
+
+
+def _compiled(schema: Mapping[str, Any] | None) -> Validator | None:
+    return None if schema is None else compile_schema(schema)
+
+
+def _validator(
+    schema: Mapping[str, Any] | None,
+) -> Callable[[object], list[tuple[str, str]]] | None:
+    validator = _compiled(schema)
+    return None if validator is None else validator.problems
