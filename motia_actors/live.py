@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import _queue
 import asyncio
-import inspect
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
+from motia_actors.access import (
+    ANSWER_S_MAX,
+    AuthRequest,
+    Doorkeeper,
+    Pass,
+    RefusedError,
+    auth_request,
+)
 from motia_actors.clock import Clock
 from motia_actors.messages import Change, Wake
+from motia_actors.promise import Promise
 from motia_actors.steps.catalog import Catalog
 from motia_actors.store import Store
-from motia_actors.threads import NativeThread, Signal, native_selector
+from motia_actors.threads import Signal
+from motia_actors.web.answers import Offload
 from motia_actors.web.loop import LoopThread
 from motia_actors.web.rooms import Frame, Place, Rooms
 from motia_actors.web.sockets import SocketLimits, WebSocket, handshake, text_frame
 from motia_actors.web.takeover import can_take_over, take_over
 
-logger = logging.getLogger("motia_actors")
-
 LOOK_S = 1.0
 """How often the log is looked at where nobody tells of a change."""
-ACCESS_THREADS = 2
 CLIENTS_MAX = 10_000
 SUBSCRIPTIONS_MAX = 1_000
 INBOX_MAX = 2_000
 """Messages of one socket that may wait for an answer of `canAccess`."""
 CLOSE_S_MAX = 1.0
+EXPIRY_S_MAX = 3600.0
+"""Time limits of asyncio are no clock: what lies further ahead is looked at again."""
 
 
 class _Data(msgspec.Struct):
@@ -57,13 +63,23 @@ class Live:
 
     Args:
         catalog: Answers the project as it is now.
+        door: Who may connect and join.
+        offload: Runs what blocks, for servers whose event loop must not; None runs it here.
     """
 
-    def __init__(self, store: Store, clock: Clock, catalog: Callable[[], Catalog]) -> None:
-        self.store, self.catalog, self._clock = store, catalog, clock
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        catalog: Callable[[], Catalog],
+        door: Doorkeeper,
+        *,
+        offload: Offload | None = None,
+    ) -> None:
+        self.store, self.catalog, self.clock = store, catalog, clock
+        self.door, self._offload = door, offload
         self.thread = LoopThread()
         self.limits = SocketLimits()
-        self.jobs: Any = _queue.SimpleQueue()
         self._rooms: Rooms | None = None
         self._clients: set[Client] = set()
         self._is_woken = self._is_stopping = False
@@ -74,9 +90,7 @@ class Live:
     def rooms(self) -> Rooms:
         """The rooms; made on the loop's thread."""
         if self._rooms is None:
-            self._rooms = Rooms(self.store, self._clock, make_frame=text_frame)
-            for number in range(ACCESS_THREADS):
-                NativeThread(self._work, name=f"access-{number}").start()
+            self._rooms = Rooms(self.store, self.clock, make_frame=text_frame)
             self._look()
         return self._rooms
 
@@ -100,8 +114,6 @@ class Live:
     def stop(self) -> None:
         """Close what is open, and end the threads."""
         self.begin_stop()
-        for _ in range(ACCESS_THREADS):
-            self.jobs.put(None)
         if self.thread.is_own:
             self.thread.call(self._tell_if_empty)
             self._emptied.wait(CLOSE_S_MAX)
@@ -118,11 +130,19 @@ class Live:
             self._tell_if_empty()
 
     def _upgrade(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = auth_request(environ)
+        admitted = Pass()
         status, headers, body = handshake(environ)
         if not can_take_over(environ):
             status, headers, body = "501 Not Implemented", [], b"no WebSockets on this server\n"
         elif self._is_stopping or len(self._clients) >= CLIENTS_MAX:
             status, headers, body = "503 Service Unavailable", [("Retry-After", "1")], b""
+        elif status.startswith("101"):
+            try:
+                self.door.check_origin(environ)
+                admitted = self._admit(request)
+            except RefusedError as error:
+                status, headers, body = error.status, [], f"{error}\n".encode()
         if not status.startswith("101"):
             headers = [one for one in headers if one[0].lower() != "content-length"]
             start_response(status, [*headers, ("Content-Length", str(len(body)))])
@@ -133,14 +153,19 @@ class Live:
             self.thread.adopt(offered)
 
         def make() -> asyncio.Protocol:
-            return WebSocket(self._listen, self.thread.loop, self.limits)
+            return WebSocket(listen, self.thread.loop, self.limits)
+
+        def listen(socket: WebSocket) -> Client:
+            client = Client(self, socket, request, admitted)
+            self._clients.add(client)
+            return client
 
         return take_over(environ, start_response, status, headers, make, loop=self.thread)
 
-    def _listen(self, socket: WebSocket) -> Client:
-        client = Client(self, socket)
-        self._clients.add(client)
-        return client
+    def _admit(self, request: AuthRequest) -> Pass:
+        if self._offload is None:
+            return self.door.admit(request)
+        return self._offload(lambda: self.door.admit(request))
 
     def _tell_if_empty(self) -> None:
         if not self._clients:
@@ -166,23 +191,19 @@ class Live:
         if self._rooms is not None:
             self._take_in()
 
-    # User code.
-
-    def _work(self) -> None:
-        while (job := self.jobs.get()) is not None:
-            job()
-
 
 class Client:
     """One socket's subscriptions; its messages are taken one after the other."""
 
-    def __init__(self, live: Live, socket: WebSocket) -> None:
-        self._live, self.socket = live, socket
+    def __init__(self, live: Live, socket: WebSocket, request: AuthRequest, admitted: Pass) -> None:
+        self._live, self.socket, self._request = live, socket, request
         self._inbox: deque[_Message] = deque()
         self._is_asking = False
         self._joined: dict[str, Place] = {}
         self._after: dict[Place, int] = {}
-        self.auth: Any = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._admitted = admitted
+        self._await_expiry()
 
     def push(self, frame: Frame, change: Change) -> None:
         """Send a change; while the client is slow, only the newest update of an item."""
@@ -206,6 +227,8 @@ class Client:
 
     def on_close(self) -> None:
         """Leave all rooms."""
+        if self._expiry is not None:
+            self._expiry.cancel()
         for place in set(self._joined.values()):
             self._live.rooms.leave(place, self)
         self._joined.clear()
@@ -252,11 +275,6 @@ class Client:
             self._enter(place, subscription, after_seq)
             return
         self._is_asking = True
-        handler, auth, loop = catalog.handlers.get(stream.id), self.auth, self._live.thread.loop
-
-        def ask() -> None:
-            is_allowed = may_access(handler, place, auth)
-            loop.call_soon_threadsafe(answered, is_allowed)
 
         def answered(is_allowed: bool) -> None:
             self._is_asking = False
@@ -268,7 +286,61 @@ class Client:
                 self._refuse(place, "STREAM_ACCESS_DENIED", "Access denied")
             self._go_on()
 
-        self._live.jobs.put(ask)
+        self._ask(catalog.handlers.get(stream.id), place, answered)
+
+    def _ask(self, handler: object, place: Place, answered: Callable[[bool], None]) -> None:
+        """Ask canAccess; answered is called once, on the loop's thread."""
+        thread = self._live.thread
+        promise = self._live.door.may_access(handler, place[1], place[2], self._admitted.context)
+        late: Promise[bool] = Promise()
+        # Whichever comes first settles it.
+        timer = thread.loop.call_later(ANSWER_S_MAX, late.set, False)
+        promise.on_done(lambda one: thread.call(lambda: late.set(one.result())))
+
+        def settled(one: Promise[bool]) -> None:
+            timer.cancel()
+            answered(one.result())
+
+        late.on_done(settled)
+
+    def _await_expiry(self) -> None:
+        expires_at_s = self._admitted.expires_at_s
+        if expires_at_s is not None:
+            after_s = min(max(0.0, expires_at_s - self._live.clock.now_s()), EXPIRY_S_MAX)
+            self._expiry = self._live.thread.loop.call_later(after_s, self._on_expiry)
+
+    def _on_expiry(self) -> None:
+        expires_at_s = self._admitted.expires_at_s
+        if expires_at_s is not None and expires_at_s > self._live.clock.now_s():
+            self._await_expiry()
+            return
+        thread = self._live.thread
+        promise = self._live.door.readmit(self._request)
+        promise.on_done(lambda one: thread.call(lambda: self._on_readmitted(one)))
+
+    def _on_readmitted(self, promise: Promise[Pass]) -> None:
+        if not self.socket.is_open:
+            return
+        if promise.error is not None or _is_over(promise.result(), self._live.clock.now_s()):
+            self.socket.close(1008, "authentication expired")
+            return
+        self._admitted = promise.result()
+        self._await_expiry()
+        for subscription, place in list(self._joined.items()):
+            self._check_again(subscription, place)
+
+    def _check_again(self, subscription: str, place: Place) -> None:
+        catalog = self._live.catalog()
+        stream = next((one for one in catalog.streams if one.name == place[0]), None)
+        if stream is not None and not stream.has_can_access:
+            return
+
+        def answered(is_allowed: bool) -> None:
+            if not is_allowed and self._joined.get(subscription) == place:
+                self._leave(subscription)
+                self._refuse(place, "STREAM_ACCESS_DENIED", "Access denied")
+
+        self._ask(None if stream is None else catalog.handlers.get(stream.id), place, answered)
 
     def _enter(self, place: Place, subscription: str, after_seq: int | None) -> None:
         self._leave(subscription)
@@ -282,27 +354,5 @@ class Client:
         self.socket.send(text_frame(self._live.rooms.message(place, event)))
 
 
-def may_access(handler: object, place: Place, auth: object) -> bool:
-    """What a stream's `canAccess` says; an error is a no."""
-    if not callable(handler):
-        return False
-    subscription = {"groupId": place[1], **({"id": place[2]} if place[2] else {})}
-    try:
-        answer = handler(subscription, auth)
-        if inspect.isawaitable(answer):
-            answer = _waited(answer)
-        return bool(answer)
-    except Exception:
-        logger.exception("canAccess of stream %r failed", place[0])
-        return False
-
-
-def _waited(answer: Any) -> object:
-    async def wait() -> object:
-        return await answer
-
-    loop = asyncio.SelectorEventLoop(native_selector())
-    try:
-        return loop.run_until_complete(wait())
-    finally:
-        loop.close()
+def _is_over(admitted: Pass, now_s: float) -> bool:
+    return admitted.expires_at_s is not None and admitted.expires_at_s <= now_s

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from motia_actors.access import Doorkeeper
 from motia_actors.actors.janitor import Retention
 from motia_actors.actors.system import StepPlan, System
 from motia_actors.clock import Clock
+from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk
 from motia_actors.effects import CallEffects, World
 from motia_actors.live import Live
@@ -23,6 +25,7 @@ from motia_actors.messages import Event, Failed
 from motia_actors.project import Project
 from motia_actors.runner import Handler
 from motia_actors.runners.languages import Languages
+from motia_actors.runners.pool import ThreadPool
 from motia_actors.settings import MIB, Settings, store_path
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step
@@ -76,7 +79,14 @@ class Running:
             ),
         )
         self.front = self._front()
-        self.live = Live(self.store, clock, lambda: self.project.catalog)
+        self._askers = ThreadPool(name="access")
+        self.live = Live(
+            self.store,
+            clock,
+            lambda: self.project.catalog,
+            Doorkeeper(self._askers.submit),
+            offload=native_calls(OFFLOADED_MAX),
+        )
         self._handler = SinkHandler(self.log, clock=clock)
         self._watcher: Watcher | None = None
 
@@ -97,6 +107,14 @@ class Running:
         catalog = self.project.read()
         self._report(catalog.problems)
         self._apply(catalog, changed=None)
+        configuration = read_configuration(self.settings.project, self.languages)
+        self._report(configuration.problems)
+        self.live.door = Doorkeeper(
+            self._askers.submit,
+            origins=_origins(self.settings.cors),
+            authenticate=configuration.authenticate,
+            broken=configuration.broken,
+        )
         if self.settings.is_dev:
             self._watcher = Watcher(self.settings.project, self.reload)
             self._watcher.start()
@@ -124,6 +142,7 @@ class Running:
         if not is_quiet:
             logger.warning("stopped with work unfinished; it is run again")
         self.store.close()
+        self._askers.close()
         self.languages.close()
         logger.removeHandler(self._handler)
         return is_quiet
@@ -194,7 +213,7 @@ class Running:
 
     def _front(self) -> Front:
         settings, offload = self.settings, native_calls(OFFLOADED_MAX)
-        cors, limits = settings.cors, Limits(body_bytes_max=settings.body_bytes_max)
+        limits = Limits(body_bytes_max=settings.body_bytes_max)
         desk = Desk(
             store=self.store,
             system=self.system,
@@ -205,9 +224,7 @@ class Running:
             WebSettings(
                 limits=limits,
                 validate=settings.validate,
-                cors=cors
-                if cors in ("*", "off")
-                else tuple(origin.strip() for origin in cors.split(",")),
+                cors=_origins(settings.cors),
             ),
             asker=self.system,
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
@@ -294,6 +311,10 @@ def describe(problem: Problem) -> str:
     where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
     field = f" {problem.field}" if problem.field else ""
     return f"{where}{field}: {problem.reason}; {problem.way_out}"
+
+
+def _origins(cors: str) -> str | tuple[str, ...]:
+    return cors if cors in ("*", "off") else tuple(origin.strip() for origin in cors.split(","))
 
 
 def _languages(settings: Settings) -> Languages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from motia_actors.threads import NativeThread, allocate_lock, native_selector
@@ -15,6 +16,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
+        self._is_stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: NativeThread | None = None
 
@@ -45,11 +47,15 @@ class LoopThread:
                 self._loop = loop
 
     def call(self, function: Callable[[], object]) -> None:
-        """Run function on the loop's thread, soon."""
-        self.loop.call_soon_threadsafe(function)
+        """Run function on the loop's thread, soon; once it was stopped, not at all."""
+        if not self._is_stopped:
+            # A loop that is not ours may be closed at any time.
+            with contextlib.suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(function)
 
     def stop(self) -> None:
         """End the thread and close the loop."""
+        self._is_stopped = True
         with self._lock:
             loop, self._loop = self._loop, None
             if loop is None or self._thread is None:

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.e2e.server import Server, workers, write_project
+from tests.e2e.server import OWN, Server, workers, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def heard(socket: ClientConnection) -> Any:
     return json.loads(socket.recv(timeout=10))
 
 
-@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent", OWN])
 def test_subscribers_of_all_workers_hear_the_same_in_one_order_until_the_end(
     kind: str, tmp_path: Path
 ) -> None:
