@@ -16,14 +16,15 @@ from motia_actors.stores.lmdb.writer import Batch, Writer
 
 
 def forget_who_holds_a_lease() -> None:
-    def held(work: Work, delivery: Delivery) -> tuple[bytes, Row]:
+    def taken(work: Work, delivery: Delivery) -> tuple[bytes, Row]:
         for key, record in work.txn.cursor(work.tables.due):
             # Step and number of a delivery stay, whoever leases it when.
             if (key[:8], key[16:]) == (delivery.token[:8], delivery.token[16:24]):
+                work.txn.delete(key, db=work.tables.due)
                 return key, Row.unpack(record)
         raise LeaseLostError(delivery.id)
 
-    events._held = held
+    events._taken = taken
 
 
 def let_all_of_a_group_go_at_once() -> None:
