@@ -52,3 +52,9 @@ class ManualClock(Clock):
         assert seconds >= 0, "a clock does not go back"
         with self._lock:
             self._now_s += seconds
+
+    def go_to(self, now_s: float) -> None:
+        """Move on to exactly now_s, which must not be over."""
+        with self._lock:
+            assert now_s >= self._now_s, "a clock does not go back"
+            self._now_s = now_s

@@ -57,7 +57,14 @@ EXIT_FATAL = 70
 class Running:
     """All parts of one process, from its start to its stop."""
 
-    def __init__(self, settings: Settings, clock: Clock, *, inline_max: int = 0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        inline_max: int = 0,
+        store: Store | None = None,
+    ) -> None:
         self.settings, self.clock = settings, clock
         # Steps open files by paths relative to the project, as under Motia.
         os.chdir(settings.project)
@@ -66,7 +73,7 @@ class Running:
         self.project = Project(
             settings.project, self.languages.runners, timezone=settings.timezone or None
         )
-        self.store = _store(settings, clock)
+        self.store = store or _store(settings, clock)
         self.system = System(
             store=self.store,
             clock=clock,

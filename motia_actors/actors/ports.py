@@ -34,16 +34,24 @@ class Table:
     def __init__(self) -> None:
         self.ports: Mapping[str, Port] = {}
         self._targets: Mapping[str, tuple[Target, ...]] = {}
+        self._watching: dict[str, Target] = {}
 
     def replace(self, ports: Mapping[str, Port]) -> None:
         """Take over new ports, and with them the topics of their steps."""
-        found: dict[str, list[Target]] = {}
+        found: dict[str, list[Target]] = {
+            topic: [target] for topic, target in self._watching.items()
+        }
         for port in ports.values():
             target = target_of(port.step)
             for topic in dict.fromkeys(port.step.subscribes):
                 found.setdefault(topic, []).append(target)
         self.ports = ports
         self._targets = {topic: tuple(targets) for topic, targets in found.items()}
+
+    def watch(self, topic: str, target: Target) -> None:
+        """Queue the topic's events for a target that is no step of this project, too."""
+        self._watching[topic] = target
+        self.replace(self.ports)
 
     def targets(self, topic: str) -> tuple[Target, ...]:
         """The steps an event of the topic goes to."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from motia_actors.actors.actor import Cell, Stop
+from motia_actors.actors.actor import Cell, Stop, Tick
 from motia_actors.actors.clock import Fire, Reschedule
 from motia_actors.actors.inline import Permits, Trust
 from motia_actors.actors.janitor import Retention
@@ -246,6 +246,12 @@ class System:
         if isinstance(answer, MotiaError):
             raise answer
         return str(answer)
+
+    def look(self) -> None:
+        """Have the actors look at what is due now: for a clock that was moved by hand."""
+        for name in ("system", "steps", "clock", "router", "janitor", "watchdog", "journalist"):
+            cell = self._tree.root if name == "system" else self._tree.cells[name]
+            cell.ask(Tick()).result(START_S_MAX)
 
     @property
     def has_lost_threads(self) -> bool:

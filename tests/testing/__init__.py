@@ -1,0 +1,1 @@
+"""Tests of what step authors test with."""
