@@ -1,0 +1,1 @@
+"""What `motia-actors new` and `motia-actors generate` write."""
