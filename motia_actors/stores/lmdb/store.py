@@ -47,7 +47,7 @@ from motia_actors.store import (
     Write,
 )
 from motia_actors.stores import limits
-from motia_actors.stores.lmdb import dead, events, journal, state, streams
+from motia_actors.stores.lmdb import dead, disk, events, journal, state, streams
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.folder import FolderLock
 from motia_actors.stores.lmdb.journal import LmdbJournal
@@ -119,8 +119,9 @@ class LmdbStore(Store):
         Raises:
             StoreCorruptError: the data file is damaged or not ours; it was left as it is.
             StoreError: another LmdbStore of this process has it open, its files are being
-                replaced, or the system refused.
+                replaced, it is on a disk that other machines share, or the system refused.
         """
+        disk.check(self._env.path.parent)
         try:
             self._folder.share()
         except OSError as error:
