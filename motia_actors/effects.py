@@ -279,7 +279,9 @@ class CallEffects(Effects):
         return _all(list(pending)) if pending else _NOTHING
 
     def _write(self, write: Write[T], answer: Callable[[T], Any]) -> Promise[Any]:
-        committed = self._store.commit([write])
+        # What a delivery sets off is old work: it is finished also where new work is refused.
+        is_old = self.call.delivery is not None
+        committed = self._store.commit([write], may_use_reserve=is_old)
         if committed.is_done and committed.error is None:
             return Promise.of(answer(cast("T", committed.result()[0])))
         if self._pending is None:

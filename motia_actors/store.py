@@ -368,9 +368,13 @@ class Store(Protocol):
         """Make it usable in this process, after any fork."""
         ...
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
         """Keep all writes or none; the promise answers each write's answer, in order.
 
+        may_use_reserve is for what works off what was taken in: a store at its limit refuses
+        new work first, and keeps a reserve so that the old can be finished.
         Never blocks on the disk. The promise is kept once all is durable, and fails with
         PayloadTooLargeError, UsageError, LeaseLostError, ConflictError, QueueFullError,
         StoreFullError or StoreClosedError: then nothing of it was kept, and others are unharmed.

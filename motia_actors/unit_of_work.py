@@ -70,8 +70,10 @@ class StoreView(Protocol):
         """Reads of the streams."""
         ...
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
-        """Keep the writes."""
+    def commit(
+        self, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
+        """Keep the writes, as Store.commit does."""
         ...
 
 
@@ -84,7 +86,12 @@ class UnitOfWork:
         self.state = _StateOverlay(store.state)
         self.streams = _StreamOverlay(store.streams)
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self,
+        writes: Sequence[Write[object]],
+        *,
+        may_use_reserve: bool = False,  # noqa: ARG002 (known once all is committed)
+    ) -> Promise[list[object]]:
         """Keep the writes back; the promise is kept at once."""
         with self._lock:
             answers = [self._apply(write) for write in writes]

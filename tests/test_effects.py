@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from motia_actors.effects import CallEffects
 from motia_actors.errors import (
     InvalidInputError,
     PayloadError,
@@ -19,7 +20,7 @@ from motia_actors.errors import (
     UnknownStreamError,
     UsageError,
 )
-from motia_actors.messages import Target
+from motia_actors.messages import Call, Target
 from motia_actors.store import Lease
 from tests.runners.rig import Rig
 
@@ -46,6 +47,19 @@ def test_an_emit_reaches_the_queue_with_trace_flows_and_group() -> None:
     assert delivery.event.trace_id == "K7PQ2-4431022"
     assert delivery.event.flows == ("shop",)
     assert delivery.event.group_id == "7"
+
+
+def test_only_what_a_delivery_sets_off_may_use_the_reserve_of_a_full_store() -> None:
+    rig = Rig(emits=["order.created"])
+    rig.effects().emit({"topic": "order.created", "data": 1}).result()
+    (delivery,) = rig.store.write(Lease(step="steps/charge_step.py", count_max=1, visibility_s=9.0))
+    rig.store.reserved.clear()
+
+    rig.effects("api").state_set("g", "k", 1).result()
+    handling = Call(kind="event", trace_id="T", flows=(), delivery=delivery)
+    CallEffects(rig.world, rig.step, handling).state_set("g", "k", 2).result()
+
+    assert rig.store.reserved == [False, True]
 
 
 def test_an_undeclared_topic_is_not_delivered_and_told() -> None:

@@ -129,7 +129,7 @@ class Deliveries:
         writes: Sequence[Write[object]] = ()
         if isinstance(verdict, Ack) and work.effects is not None:
             writes = work.effects.uncommitted()
-        ended = self._store.commit([*writes, verdict])
+        ended = self._store.commit([*writes, verdict], may_use_reserve=True)
         if writes:
             ended.on_done(lambda ended: self._after_all(hold, ended))
         else:

@@ -70,7 +70,12 @@ class MemoryStore(Store):
         """Make it usable; what was kept before a `close` is there again."""
         self._world.is_open = True
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self,
+        writes: Sequence[Write[object]],
+        *,
+        may_use_reserve: bool = False,  # noqa: ARG002 (there is no limit to go beyond)
+    ) -> Promise[list[object]]:
         """Keep all writes or none, before it returns."""
         try:
             limits.check(writes, value_bytes_max=self.value_bytes_max)

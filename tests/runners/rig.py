@@ -31,11 +31,16 @@ class HeldStore(MemoryStore):
         super().__init__(clock)
         self.error: Exception | None = None
         self.is_held = False
+        self.reserved: list[bool] = []
+        """Of each commit, whether it may use the reserve."""
         self.began = threading.Semaphore(0)
         """Released for each commit that is held."""
         self._held: list[tuple[Sequence[Write[object]], Promise[list[object]]]] = []
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
+        self.reserved.append(may_use_reserve)
         if self.error is not None:
             return Promise.broken(self.error)
         if not self.is_held:

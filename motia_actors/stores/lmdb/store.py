@@ -141,7 +141,9 @@ class LmdbStore(Store):
         self._writer.open(self._owners.id)
         self._pid = os.getpid()
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
         """Queue the writes for the writer; the promise is kept once they are on disk."""
         if self._pid != os.getpid():
             return Promise.broken(StoreClosedError("the store is not open in this process"))
@@ -152,7 +154,7 @@ class LmdbStore(Store):
         promise: Promise[list[object]] = Promise()
         operations = [self._prepare(write) for write in writes]
         has_limit = len(writes) > 1 and any(_has_limit(write) for write in writes)
-        self._writer.put(Batch(operations, size_bytes, promise, has_limit))
+        self._writer.put(Batch(operations, size_bytes, promise, has_limit, may_use_reserve))
         return promise
 
     def write(self, write: Write[T]) -> T:
@@ -181,6 +183,7 @@ class LmdbStore(Store):
             "waiting_bytes": self._writer.waiting_bytes,
             "bytes_used": bytes_used,
             "bytes_max": self._env.bytes_max,
+            "bytes_reserve": self._env.reserve_bytes,
             "map_bytes": self._env.map_bytes(),
             "value_bytes_max": self.value_bytes_max,
             **{f"rows_{table}": count for table, count in rows.items()},

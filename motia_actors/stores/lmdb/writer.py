@@ -40,13 +40,14 @@ class Batch(msgspec.Struct, frozen=True):
     """One commit, ready to be done; size_bytes is what it adds at most, 0 where it only settles.
 
     `has_limit`: it puts into a queue with a limit, and may be refused half way. One operation
-    alone never is: it looks before it changes anything.
+    alone never is: it looks before it changes anything. `may_use_reserve`: see Store.commit.
     """
 
     operations: Sequence[Operation]
     size_bytes: int
     promise: Promise[list[object]]
     has_limit: bool = False
+    may_use_reserve: bool = False
 
 
 _Done = list[tuple[Batch, list[object]]]
@@ -192,7 +193,8 @@ class Writer:
             taking.append(work.taking)
             room_bytes = self._room_bytes(txn)
             for batch in batches:
-                if batch.size_bytes > max(0, room_bytes):
+                reserve_bytes = self._env.reserve_bytes if batch.may_use_reserve else 0
+                if batch.size_bytes > max(0, room_bytes + reserve_bytes):
                     refused.append((batch, self._full(batch)))
                     continue
                 try:
