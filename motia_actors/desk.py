@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 
+from motia_actors.actors.figures import shown
 from motia_actors.actors.system import System
 from motia_actors.clock import Clock
 from motia_actors.messages import Event
@@ -13,12 +14,15 @@ from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Stream
 from motia_actors.steps.flows import drawing_id
 from motia_actors.store import EventPut, Store
+from motia_actors.telemetry.recorded import emitted_by_hand
+from motia_actors.telemetry.spans import Tracer
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.web.control import Control, StepSource
 from motia_actors.web.dead_letters import Letterbox
+from motia_actors.web.history import Watched
 
 
-class Desk(Control, Letterbox):
+class Desk(Control, Letterbox, Watched):
     """Acts on the system as a handler would, without being one.
 
     Args:
@@ -26,12 +30,19 @@ class Desk(Control, Letterbox):
         system: The actors.
         clock: What time it is.
         catalog: The steps and streams as they are now.
+        tracer: Names the traces of what is emitted by hand.
     """
 
     def __init__(
-        self, *, store: Store, system: System, clock: Clock, catalog: Callable[[], Catalog]
+        self,
+        *,
+        store: Store,
+        system: System,
+        clock: Clock,
+        catalog: Callable[[], Catalog],
+        tracer: Tracer | None = None,
     ) -> None:
-        self.store = store
+        self.store, self._tracer = store, tracer or Tracer(clock)
         self.version = version("motia-actors")
         self._system, self._clock, self._catalog = system, clock, catalog
 
@@ -41,14 +52,17 @@ class Desk(Control, Letterbox):
         if not targets:
             return
         now_s = self._clock.now_s()
+        trace = self._tracer.begin()
         event = Event(
             id=new_event_id(now_s),
             topic=topic,
             data=encode(data),
             trace_id=new_trace_id(now_s),
             flows=flows,
+            trace=trace,
         )
         self.store.write(EventPut(event=event, targets=targets))
+        emitted_by_hand(self._tracer, event, trace, start_s=now_s, deliveries=len(targets))
 
     def step_names(self) -> Mapping[str, str]:
         """Names of the project's steps by id."""
@@ -70,3 +84,7 @@ class Desk(Control, Letterbox):
     def statistics(self) -> Mapping[str, object]:
         """The tree of actors with its figures."""
         return self._system.statistics()
+
+    def stats(self) -> Mapping[str, object]:
+        """Live figures of each step, and the tree of actors."""
+        return shown(self._catalog().steps, self._system.statistics(), self.store.events)

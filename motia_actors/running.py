@@ -19,7 +19,7 @@ from motia_actors.actors.system import StepPlan, System
 from motia_actors.clock import Clock
 from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk
-from motia_actors.effects import CallEffects, World
+from motia_actors.effects import World
 from motia_actors.live import Live
 from motia_actors.messages import Event, Failed
 from motia_actors.project import Project
@@ -35,14 +35,17 @@ from motia_actors.store import Store
 from motia_actors.stores.lmdb.store import LmdbStore
 from motia_actors.stores.memory import MemoryStore
 from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
+from motia_actors.telemetry.spans import Sampling, Tracer
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import native_calls
+from motia_actors.traced import effects_of
 from motia_actors.watch import Watcher
 from motia_actors.web.answers import Endpoint
 from motia_actors.web.api import ApiRoute, Front, WebSettings
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
 from motia_actors.web.guard import Guard
+from motia_actors.web.history import history_routes
 from motia_actors.web.limits import Limits
 from motia_actors.web.routes import Route
 
@@ -74,6 +77,7 @@ class Running:
             settings.project, self.languages.runners, timezone=settings.timezone or None
         )
         self.store = store or _store(settings, clock)
+        self.tracer = Tracer(clock, sampling_of(settings))
         self.system = System(
             store=self.store,
             clock=clock,
@@ -84,6 +88,7 @@ class Running:
             retention=Retention(
                 dead_age_s=settings.dead_age_s, dead_count_max=settings.dead_count_max
             ),
+            tracer=self.tracer,
         )
         self.front = self._front()
         self._askers = ThreadPool(name="access")
@@ -192,7 +197,7 @@ class Running:
         return StepPlan(
             step=step,
             handler=handler,
-            effects_for=functools.partial(CallEffects, world, step),
+            effects_for=functools.partial(effects_of, world, self.tracer, step),
             limit_s=limit_s_of(step, settings),
             concurrency=concurrency_of(step, settings),
             check=self._input_check(step),
@@ -226,6 +231,7 @@ class Running:
             system=self.system,
             clock=self.clock,
             catalog=lambda: self.project.catalog,
+            tracer=self.tracer,
         )
         return Front(
             WebSettings(
@@ -235,12 +241,14 @@ class Running:
             ),
             asker=self.system,
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
+            tracer=self.tracer,
             log=self._log,
             unready=self.system.is_ready,
             reserved=self._control(
                 [
                     *control_routes(desk, limits, offload=offload),
                     *dead_letter_routes(desk, limits, offload=offload),
+                    *history_routes(desk, limits, offload=offload),
                 ]
             ),
             offload=offload,
@@ -261,6 +269,7 @@ class Running:
             data=b"null",
             trace_id=new_trace_id(now_s),
             flows=step.flows,
+            trace=None,  # Its trace begins with its first delivery.
         )
 
     def _log(self, level: str, message: str, /, **fields: Any) -> None:
@@ -286,6 +295,11 @@ class Running:
         sys.stderr.flush()
         # Not sys.exit: this is an actor's thread, and the process must not go on without its tree.
         os._exit(EXIT_FATAL)
+
+
+def sampling_of(settings: Settings) -> Sampling:
+    """Which traces are kept."""
+    return Sampling(ratio=settings.trace_ratio, per_s_max=settings.traces_per_s_max)
 
 
 def limit_s_of(step: Step, settings: Settings) -> float | None:

@@ -37,6 +37,7 @@ from motia_actors.runner import Effects, Handler
 from motia_actors.steps.config import Step
 from motia_actors.steps.schedule import Schedule
 from motia_actors.store import Store
+from motia_actors.telemetry.spans import Tracer
 from motia_actors.threads import Signal
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class System:
             use any more.
         inline_max: How many askers may run a handler on their own thread at a time.
         retention: How long dead letters are kept.
+        tracer: Takes the spans of calls and deliveries.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class System:
         on_fatal: Callable[[str], None],
         inline_max: int = 0,
         retention: Retention | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store, self._clock = store, clock
+        self._tracer = tracer or Tracer(clock)
         self._tree = Tree(
             store=store,
             clock=clock,
@@ -90,6 +94,7 @@ class System:
             drain_logs=drain_logs,
             on_fatal=on_fatal,
             retention=retention or Retention(),
+            tracer=self._tracer,
         )
         self.table, self.running = self._tree.table, self._tree.running
         self._inline, self._inline_max = Permits(inline_max), inline_max
@@ -180,6 +185,8 @@ class System:
                     clock=self._clock,
                     trust=Trust(),
                     meter=self._meters.setdefault(step_id, Meter()),
+                    name=plan.step.name,
+                    tracer=self._tracer,
                 )
                 self._order(AddChild(self._tree.step_spec(plan.step)))
         self.table.replace(
@@ -190,6 +197,7 @@ class System:
                     limit_s=plan.limit_s,
                     concurrency=plan.concurrency,
                     check=plan.check,
+                    meter=self._meters[step_id],
                 )
                 for step_id, plan in plans.items()
             }

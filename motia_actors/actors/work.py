@@ -19,7 +19,17 @@ class Work:
     later is discarded.
     """
 
-    __slots__ = ("_desert", "answer", "call", "effects", "limit_s", "meter", "started_s", "stop")
+    __slots__ = (
+        "_desert",
+        "answer",
+        "call",
+        "effects",
+        "limit_s",
+        "meter",
+        "started_s",
+        "step",
+        "stop",
+    )
 
     def __init__(
         self,
@@ -35,6 +45,7 @@ class Work:
         self._desert = None if desert is None else [desert]
         self.effects: Effects | None = None
         self.meter: Meter | None = None
+        self.step = ""
         self.answer: Promise[Outcome] = Promise()
         self.started_s: float | None = None
         self.stop: Callable[[], None] | None = None
@@ -106,6 +117,10 @@ class Running:
             and work.started_s is not None
             and now_s - work.started_s >= work.limit_s
         ]
+
+    def works(self) -> list[Work]:
+        """All that run now."""
+        return list(self._works.values())
 
     @property
     def count(self) -> int:
