@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 
-from motia_actors.actors.figures import shown
 from motia_actors.actors.system import System
 from motia_actors.clock import Clock
 from motia_actors.messages import Event
@@ -19,10 +18,9 @@ from motia_actors.telemetry.spans import Tracer
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.web.control import Control, StepSource
 from motia_actors.web.dead_letters import Letterbox
-from motia_actors.web.history import Watched
 
 
-class Desk(Control, Letterbox, Watched):
+class Desk(Control, Letterbox):
     """Acts on the system as a handler would, without being one.
 
     Args:
@@ -84,7 +82,3 @@ class Desk(Control, Letterbox, Watched):
     def statistics(self) -> Mapping[str, object]:
         """The tree of actors with its figures."""
         return self._system.statistics()
-
-    def stats(self) -> Mapping[str, object]:
-        """Live figures of each step, and the tree of actors."""
-        return shown(self._catalog().steps, self._system.statistics(), self.store.events)

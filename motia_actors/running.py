@@ -22,6 +22,7 @@ from motia_actors.desk import Desk
 from motia_actors.effects import World
 from motia_actors.live import Live
 from motia_actors.messages import Event, Failed
+from motia_actors.observing import Observatory
 from motia_actors.project import Project
 from motia_actors.runner import Handler
 from motia_actors.runners.languages import Languages
@@ -35,7 +36,6 @@ from motia_actors.store import Store
 from motia_actors.stores.lmdb.store import LmdbStore
 from motia_actors.stores.memory import MemoryStore
 from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
-from motia_actors.telemetry.spans import Sampling, Tracer
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import native_calls
 from motia_actors.traced import effects_of
@@ -45,7 +45,6 @@ from motia_actors.web.api import ApiRoute, Front, WebSettings
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
 from motia_actors.web.guard import Guard
-from motia_actors.web.history import history_routes
 from motia_actors.web.limits import Limits
 from motia_actors.web.routes import Route
 
@@ -77,7 +76,7 @@ class Running:
             settings.project, self.languages.runners, timezone=settings.timezone or None
         )
         self.store = store or _store(settings, clock)
-        self.tracer = Tracer(clock, sampling_of(settings))
+        self.observatory = Observatory(settings, clock, store=self.store, log=self.log)
         self.system = System(
             store=self.store,
             clock=clock,
@@ -88,7 +87,11 @@ class Running:
             retention=Retention(
                 dead_age_s=settings.dead_age_s, dead_count_max=settings.dead_count_max
             ),
-            tracer=self.tracer,
+            tracer=self.observatory.tracer,
+            publish=self.observatory.publish,
+        )
+        self.observatory.attach(
+            self.system, lambda: self.project.catalog, sockets=lambda: self.live.count
         )
         self.front = self._front()
         self._askers = ThreadPool(name="access")
@@ -153,6 +156,7 @@ class Running:
         is_quiet = self.system.stop(drain_s=min(drain_s, self.settings.drain_s))
         if not is_quiet:
             logger.warning("stopped with work unfinished; it is run again")
+        self.observatory.close()
         self.store.close()
         self._askers.close()
         self.languages.close()
@@ -197,7 +201,7 @@ class Running:
         return StepPlan(
             step=step,
             handler=handler,
-            effects_for=functools.partial(effects_of, world, self.tracer, step),
+            effects_for=functools.partial(effects_of, world, self.observatory.tracer, step),
             limit_s=limit_s_of(step, settings),
             concurrency=concurrency_of(step, settings),
             check=self._input_check(step),
@@ -231,7 +235,7 @@ class Running:
             system=self.system,
             clock=self.clock,
             catalog=lambda: self.project.catalog,
-            tracer=self.tracer,
+            tracer=self.observatory.tracer,
         )
         return Front(
             WebSettings(
@@ -241,14 +245,14 @@ class Running:
             ),
             asker=self.system,
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
-            tracer=self.tracer,
+            watch=self.observatory.watch,
             log=self._log,
             unready=self.system.is_ready,
             reserved=self._control(
                 [
                     *control_routes(desk, limits, offload=offload),
                     *dead_letter_routes(desk, limits, offload=offload),
-                    *history_routes(desk, limits, offload=offload),
+                    *self.observatory.routes(limits, offload=offload),
                 ]
             ),
             offload=offload,
@@ -269,7 +273,7 @@ class Running:
             data=b"null",
             trace_id=new_trace_id(now_s),
             flows=step.flows,
-            trace=None,  # Its trace begins with its first delivery.
+            trace=self.observatory.tracer.begin(),
         )
 
     def _log(self, level: str, message: str, /, **fields: Any) -> None:
@@ -295,11 +299,6 @@ class Running:
         sys.stderr.flush()
         # Not sys.exit: this is an actor's thread, and the process must not go on without its tree.
         os._exit(EXIT_FATAL)
-
-
-def sampling_of(settings: Settings) -> Sampling:
-    """Which traces are kept."""
-    return Sampling(ratio=settings.trace_ratio, per_s_max=settings.traces_per_s_max)
 
 
 def limit_s_of(step: Step, settings: Settings) -> float | None:

@@ -256,6 +256,28 @@ def test_stats_show_each_step_and_the_tree(shop: Shop) -> None:
     assert {child["name"] for child in steps["children"]} >= {"steps/ship_step.py"}
 
 
+def test_prometheus_is_told_of_requests_calls_queues_and_actors(shop: Shop) -> None:
+    shop.order("7")
+    shop.harness.request("GET", "/nowhere")
+    shop.harness.request("POST", "/break")
+    shop.harness.settle()
+
+    page = shop.harness.request("GET", "/metrics", headers=TOKEN).text
+
+    for line in (
+        'motia_http_requests_total{method="POST",route="/orders/:id",status="201"} 1.0',
+        'motia_http_requests_total{method="GET",route="",status="404"} 1.0',
+        'motia_http_request_duration_seconds_count{method="POST",route="/break"} 1.0',
+        'motia_calls_total{outcome="failed",step="steps/break_step.py"} 1.0',
+        'motia_calls_total{outcome="completed",step="steps/ship_step.py"} 1.0',
+        'motia_mailbox_size{step="steps/ship_step.py"} 1024.0',
+        'motia_queue_depth{state="waiting",step="steps/ship_step.py"} 0.0',
+        'motia_actor_restarts_total{actor="router"} 0.0',
+        "motia_sockets 0.0",
+    ):
+        assert line in page.splitlines()
+
+
 @pytest.mark.parametrize("query", ["limit=x", "limit=99999", "level=loud", "after=-1", "q=a&q=b"])
 def test_a_malformed_question_is_a_400(shop: Shop, query: str) -> None:
     answer = shop.harness.request("GET", f"/__motia/logs?{query}", headers=TOKEN)
@@ -264,7 +286,7 @@ def test_a_malformed_question_is_a_400(shop: Shop, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/__motia/logs", "/__motia/traces", "/__motia/traces/x", "/__motia/stats"]
+    "path", ["/__motia/logs", "/__motia/traces", "/__motia/traces/x", "/__motia/stats", "/metrics"]
 )
 def test_nobody_looks_without_the_token(shop: Shop, path: str) -> None:
     assert shop.harness.request("GET", path).status == 401

@@ -7,18 +7,19 @@ from typing import Any
 
 from motia_actors.steps.config import Step
 from motia_actors.store import EventQueue
+from motia_actors.telemetry.measures import Samples
 
 
 def shown(
-    steps: Iterable[Step], statistics: Mapping[str, Any], events: EventQueue
+    steps: Iterable[Step], statistics: Mapping[str, Any], events: EventQueue, counted: Samples
 ) -> dict[str, Any]:
     """Live figures of each step, and the tree of actors.
 
-    Counts and latencies are of this process, queues of the whole store. Latencies are in
-    milliseconds, over the last few hundred calls.
+    Counts, what is in flight and mailboxes are those of all workers, as counted has them; the
+    tree, rates and latencies (milliseconds, over the last few hundred calls) of this process.
     """
     measured = statistics["steps"]
-    rows = [_row(step, measured[step.id], events) for step in steps if step.id in measured]
+    rows = [_row(step, measured[step.id], events, counted) for step in steps if step.id in measured]
     actors = [_actor(name, figures) for name, figures in statistics["actors"].items()]
     for actor in actors:
         if actor["name"] == "steps":
@@ -34,24 +35,31 @@ def _root_status(statistics: Mapping[str, Any]) -> str:
     return "stopping" if statistics["stopping"] else "running"
 
 
-def _row(step: Step, figures: Mapping[str, Any], events: EventQueue) -> dict[str, Any]:
-    depth, mailbox = events.depth(step.id), figures["mailbox"]
+def _row(
+    step: Step, figures: Mapping[str, Any], events: EventQueue, counted: Samples
+) -> dict[str, Any]:
+    depth = events.depth(step.id)
+
+    def count(metric: str, *labels: str) -> int:
+        return int(counted.value(metric, step.id, *labels))
+
+    failures = count("motia_calls", "failed")
     return {
         "id": step.id,
         "name": step.name,
         "type": step.kind,
-        "calls": figures["handled"],
-        "failures": figures["failed"],
+        "calls": count("motia_calls", "completed") + failures,
+        "failures": failures,
         "perSecond": round(figures["per_s"], 3),
         "p50Ms": round(figures["p50_s"] * 1000, 3),
         "p99Ms": round(figures["p99_s"] * 1000, 3),
-        "inFlight": figures["in_flight"],
+        "inFlight": count("motia_calls_in_flight"),
         "concurrency": figures["concurrency"],
-        "mailbox": {"depth": mailbox["depth"], "size": mailbox["size_max"]},
+        "mailbox": {"depth": count("motia_mailbox_depth"), "size": count("motia_mailbox_size")},
         "queue": {"waiting": depth.waiting, "leased": depth.leased, "dead": depth.dead},
-        "retries": figures["retried"],
-        "restarts": figures["restarts"],
-        "suspended": figures["status"] == "suspended",
+        "retries": count("motia_retries"),
+        "restarts": count("motia_actor_restarts"),
+        "suspended": count("motia_actors_suspended") > 0,
         "lastError": figures["last_error"],
     }
 

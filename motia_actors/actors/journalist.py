@@ -15,6 +15,8 @@ from motia_actors.telemetry.spans import Tracer
 logger = logging.getLogger(__name__)
 
 BEAT_S = 0.5
+BEATS_BETWEEN = 4
+"""Figures are told every fourth beat."""
 COMMIT_S_MAX = 60.0
 
 
@@ -28,6 +30,7 @@ class JournalistActor(Actor):
         drain: Takes the log records that wait.
         tracer: Has the spans that wait.
         running: The calls of which it is told, too, that they go on.
+        publish: Tells other processes of this one's figures.
     """
 
     def __init__(
@@ -39,10 +42,12 @@ class JournalistActor(Actor):
         drain: Callable[[], list[bytes]],
         tracer: Tracer,
         running: Running,
+        publish: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(cell, report)
         self._store, self._drain = store, drain
-        self._tracer, self._running = tracer, running
+        self._tracer, self._running, self._publish = tracer, running, publish
+        self._beats = 0
         self._known: set[Work] = set()
         """Calls that ran at the last beat already."""
         self._told: set[Work] = set()
@@ -53,6 +58,9 @@ class JournalistActor(Actor):
 
     def on_tick(self) -> None:
         """Write what gathered."""
+        self._beats += 1
+        if self._beats % BEATS_BETWEEN == 1:
+            self._tell_others()
         self._note_running()
         appends = [JournalAppend(kind="log", record=record) for record in self._drain()]
         appends += [JournalAppend(kind="span", record=record) for record in self._tracer.drain()]
@@ -63,6 +71,12 @@ class JournalistActor(Actor):
         except MotiaError as error:
             # Logged to the console all the same; a log line is not worth a restart.
             logger.warning("%d records of the journal were not kept: %s", len(appends), error)
+
+    def _tell_others(self) -> None:
+        try:
+            self._publish()
+        except (MotiaError, OSError) as error:
+            logger.warning("the figures of this process are not told: %s", error)
 
     def _note_running(self) -> None:
         """Tell of each call that lasts longer than a beat, once."""

@@ -37,6 +37,7 @@ from motia_actors.runner import Effects, Handler
 from motia_actors.steps.config import Step
 from motia_actors.steps.schedule import Schedule
 from motia_actors.store import Store
+from motia_actors.telemetry.measures import Samples
 from motia_actors.telemetry.spans import Tracer
 from motia_actors.threads import Signal
 
@@ -71,6 +72,7 @@ class System:
         inline_max: How many askers may run a handler on their own thread at a time.
         retention: How long dead letters are kept.
         tracer: Takes the spans of calls and deliveries.
+        publish: Tells other processes of this one's figures, now and then.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class System:
         inline_max: int = 0,
         retention: Retention | None = None,
         tracer: Tracer | None = None,
+        publish: Callable[[], None] = lambda: None,
     ) -> None:
         self._store, self._clock = store, clock
         self._tracer = tracer or Tracer(clock)
@@ -95,6 +98,7 @@ class System:
             on_fatal=on_fatal,
             retention=retention or Retention(),
             tracer=self._tracer,
+            publish=publish,
         )
         self.table, self.running = self._tree.table, self._tree.running
         self._inline, self._inline_max = Permits(inline_max), inline_max
@@ -296,6 +300,21 @@ class System:
             },
             "store": self._store.statistics(),
         }
+
+    def tell(self, samples: Samples) -> None:
+        """Add the figures of this process to samples."""
+        for name, cell in self._tree.cells.items():
+            samples.count("motia_actor_restarts", cell.restarts, name)
+        in_flight = self.running.counts()
+        for step_id, port in self.table.ports.items():
+            mailbox = port.cell.mailbox.statistics()
+            port.meter.tell(samples, step_id)
+            samples.count("motia_actor_restarts", port.cell.restarts, step_id)
+            samples.count("motia_mailbox_refused", mailbox.refused + mailbox.dropped, step_id)
+            samples.gauge("motia_actors_suspended", port.cell.status == "suspended", step_id)
+            samples.gauge("motia_calls_in_flight", in_flight.get(port.meter, 0), step_id)
+            samples.gauge("motia_mailbox_depth", mailbox.depth, step_id)
+            samples.gauge("motia_mailbox_size", mailbox.size_max, step_id)
 
     # Helpers.
 

@@ -51,6 +51,7 @@ class Tree:
         on_fatal: Called with a reason when the root gives up.
         retention: How long dead letters are kept.
         tracer: Takes the spans of calls and deliveries.
+        publish: Tells other processes of this one's figures.
     """
 
     def __init__(
@@ -63,10 +64,11 @@ class Tree:
         on_fatal: Callable[[str], None],
         retention: Retention,
         tracer: Tracer,
+        publish: Callable[[], None],
     ) -> None:
         self._store, self._clock, self._new_event = store, clock, new_event
         self._drain_logs, self._on_fatal = drain_logs, on_fatal
-        self._retention, self._tracer = retention, tracer
+        self._retention, self._tracer, self._publish = retention, tracer, publish
         self.table = Table()
         self.deliveries = Deliveries(store=store, clock=clock, wake=self.wake_steps, tracer=tracer)
         store.taker = MailboxTaker(store=store, table=self.table, deliveries=self.deliveries)
@@ -112,6 +114,7 @@ class Tree:
                     drain=self._drain_logs,
                     tracer=self._tracer,
                     running=self.running,
+                    publish=self._publish,
                 ),
             ),
             ChildSpec("router", self._make_router),

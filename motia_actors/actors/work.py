@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from motia_actors.actors.meter import Meter
@@ -126,6 +127,10 @@ class Running:
     def count(self) -> int:
         """How many run."""
         return len(self._works)
+
+    def counts(self) -> Mapping[Meter | None, int]:
+        """How many run of each step."""
+        return Counter(work.meter for work in self.works())
 
     def count_of(self, meter: Meter) -> int:
         """How many run of the step with this meter."""

@@ -82,7 +82,8 @@ def delivery_ended(
             trace_id=event.trace_id,
             w3c_id=trace.w3c_id,
             id=trace.span_id,
-            parent=None if event.trace is None else event.trace.span_id,
+            # Nobody emitted a cron run: its trace begins here.
+            parent=None if event.trace is None or is_cron else event.trace.span_id,
             name=step if is_cron else event.topic,
             kind="cron" if is_cron else "delivery",
             step=step,

@@ -94,7 +94,7 @@ class Front:
 
     Args:
         new_trace_id: A fresh trace id for each request.
-        tracer: Takes the spans of requests.
+        watch: Sees each request and its answer.
         unready: Why the process cannot take work now, for `/readyz`.
         reserved: Routes that go before the project's, such as `control.control_routes`.
         fallback: Routes that go after the project's, such as a workbench.
@@ -107,7 +107,7 @@ class Front:
         *,
         asker: Asker,
         new_trace_id: Callable[[], str],
-        tracer: Tracer | None = None,
+        watch: RequestWatch | None = None,
         log: Log,
         unready: Unready = lambda: (),
         reserved: Sequence[Route[Endpoint]] = (),
@@ -116,7 +116,7 @@ class Front:
     ) -> None:
         self.settings = settings
         self.asker, self.new_trace_id, self.log, self.offload = asker, new_trace_id, log, offload
-        self.watch = RequestWatch(tracer or Tracer(SystemClock()))
+        self.watch = watch or RequestWatch(Tracer(SystemClock()))
         self._reserved = list(reserved)
         self._fallback = [*fallback, *health_routes(unready)]
         cors = Cors(settings.cors)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import falcon
 
@@ -23,27 +23,28 @@ LIMIT_DEFAULT, LIMIT_MAX = 100, 5_000
 STATUSES = ("running", "completed", "failed")
 
 
-class Watched(Protocol):
-    """What these endpoints look at."""
-
-    store: Store
-
-    def stats(self) -> Mapping[str, object]:
-        """Live figures of each step, and the tree of actors."""
-        ...
-
-
 def history_routes(
-    watched: Watched, limits: Limits, *, offload: Offload | None = None
+    store: Store,
+    stats: Callable[[], Mapping[str, object]],
+    limits: Limits,
+    *,
+    offload: Offload | None = None,
 ) -> list[Route[Endpoint]]:
-    """The routes, to go behind the guard of all control endpoints."""
-    past = _Past(watched)
+    """The routes, to go behind the guard of all control endpoints.
+
+    Args:
+        store: Whose journal is shown.
+        stats: Live figures of each step, and the tree of actors.
+        limits: Of requests.
+        offload: Runs what blocks.
+    """
+    past = _Past(store)
     acts = [
         ("GET", "/__motia/logs", past.logs),
         ("GET", "/__motia/traces", past.traces),
         ("GET", "/__motia/traces/:traceId", past.trace),
         ("POST", "/__motia/trace/clear", past.clear),
-        ("GET", "/__motia/stats", past.stats),
+        ("GET", "/__motia/stats", lambda _: Answer(value=stats())),
     ]
     return [
         Route(method, path, endpoint(act, limits, offload=offload)) for method, path, act in acts
@@ -51,8 +52,8 @@ def history_routes(
 
 
 class _Past:
-    def __init__(self, watched: Watched) -> None:
-        self._watched, self._journal = watched, watched.store.journal
+    def __init__(self, store: Store) -> None:
+        self._store, self._journal = store, store.journal
 
     def logs(self, asked: Asked) -> Answer:
         query = asked.query
@@ -93,11 +94,8 @@ class _Past:
         return Answer(value={**summary, "spans": spans, "logs": shown})
 
     def clear(self, _: Asked) -> Answer:
-        self._watched.store.write(JournalClear(kind="span"))
+        self._store.write(JournalClear(kind="span"))
         return Answer(value={"message": "Traces cleared"})
-
-    def stats(self, _: Asked) -> Answer:
-        return Answer(value=self._watched.stats())
 
 
 def is_alive(pid: int) -> bool:

@@ -10,12 +10,16 @@ from typing import Any
 
 import falcon
 
+from motia_actors.telemetry.measures import Histogram, Samples
 from motia_actors.telemetry.recorded import request_ended
 from motia_actors.telemetry.spans import Tracer
 from motia_actors.telemetry.w3c import read_parent, write_parent
 from motia_actors.web.answers import Asked, Response
+from motia_actors.web.routes import METHODS
 
 TRACE_HEADER = "motia-trace-id"
+COUNTS_MAX = 10_000
+"""Kinds of requests that are counted apart. A step chooses its statuses, and edits its routes."""
 
 
 class RequestWatch:
@@ -24,6 +28,8 @@ class RequestWatch:
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
         self._monotonic_s = tracer.clock.monotonic_s
+        self._counts: dict[tuple[str, str, int], int] = {}
+        self._durations: dict[tuple[str, str], Histogram] = {}
 
     def begin(self, environ: dict[str, Any], step: str, route: str, trace_id: str) -> Asked:
         """A request for a step has come."""
@@ -41,10 +47,17 @@ class RequestWatch:
         )
 
     def process_response(self, req: falcon.Request, resp: Response, *_: object) -> None:
-        """Add the headers, and record the span; those of a handler win."""
-        asked = resp.asked
+        """Count it, add the headers, and record the span; a handler's own headers win."""
+        asked, status = resp.asked, resp.status_code
         if asked is None:
+            self._count(req.method, "", status)
             return
+        took_s = self._monotonic_s() - asked.begun_s
+        self._count(req.method, asked.route, status)
+        try:
+            self._durations[req.method, asked.route].add(took_s)
+        except KeyError:
+            self._durations.setdefault((req.method, asked.route), Histogram()).add(took_s)
         trace = asked.trace
         headers = {"traceparent": write_parent(trace), TRACE_HEADER: asked.trace_id}
         if trace.state:
@@ -59,7 +72,25 @@ class RequestWatch:
             method=req.method,
             route=asked.route,
             path=req.path,
-            status=resp.status_code,
-            took_s=self._monotonic_s() - asked.begun_s,
+            status=status,
+            took_s=took_s,
             scheme=req.env.get("wsgi.url_scheme", "http"),
         )
+
+    def _count(self, method: str, route: str, status: int) -> None:
+        # Where two threads count at the same moment one may be lost: cheaper than a lock.
+        key = method, route, status
+        if key in self._counts:
+            self._counts[key] += 1
+        elif len(self._counts) < COUNTS_MAX:
+            key = method if method in METHODS else "other", route, status
+            self._counts[key] = self._counts.get(key, 0) + 1
+
+    def tell(self, samples: Samples) -> None:
+        """Add what was counted to samples."""
+        for (method, route, status), count in list(self._counts.items()):
+            samples.count("motia_http_requests", count, method, route, str(status))
+        for (method, route), durations in list(self._durations.items()):
+            samples.observe(
+                "motia_http_request_duration_seconds", durations.values(), method, route
+            )
