@@ -13,7 +13,7 @@ import msgspec
 from motia_actors.arguments import Queueing, briefly, key_text, queueing
 from motia_actors.clock import Clock
 from motia_actors.errors import InvalidInputError, UnknownStreamError, UsageError
-from motia_actors.messages import Call, Event, Target
+from motia_actors.messages import Call, Event, Target, Trace
 from motia_actors.payload import decode, encode
 from motia_actors.promise import Promise
 from motia_actors.runner import Effects
@@ -89,6 +89,9 @@ class CallEffects(Effects):
             UsageError: event is no mapping with a text `topic`, or says wrongly how to queue it.
             PayloadError: its data has no JSON form.
         """
+        return self._emit(event, self.call.trace)
+
+    def _emit(self, event: Mapping[str, Any], trace: Trace | None) -> Promise[str | None]:
         topic = event.get("topic") if isinstance(event, Mapping) else None
         if not isinstance(topic, str):
             raise UsageError(
@@ -116,6 +119,7 @@ class CallEffects(Effects):
             trace_id=self.call.trace_id,
             flows=step.flows,
             group_id=None if group is None else key_text("messageGroupId", group),
+            trace=trace,
         )
         targets = world.route(topic)
         if not targets:
@@ -263,6 +267,7 @@ class CallEffects(Effects):
             trace_id=self.call.trace_id,
             flows=self._step.flows,
             step=self._step.name,
+            attempt=0 if self.call.delivery is None else self.call.delivery.attempt,
             fields=fields,
         )
         world.log.write(record)

@@ -19,9 +19,10 @@ from motia_actors.actors.system import StepPlan, System
 from motia_actors.clock import Clock
 from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk
-from motia_actors.effects import CallEffects, World
+from motia_actors.effects import World
 from motia_actors.live import Live
 from motia_actors.messages import Event, Failed
+from motia_actors.observing import Observatory
 from motia_actors.project import Project
 from motia_actors.runner import Handler
 from motia_actors.runners.languages import Languages
@@ -37,6 +38,7 @@ from motia_actors.stores.memory import MemoryStore
 from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import native_calls
+from motia_actors.traced import effects_of
 from motia_actors.watch import Watcher
 from motia_actors.web.answers import Endpoint
 from motia_actors.web.api import ApiRoute, Front, WebSettings
@@ -74,6 +76,7 @@ class Running:
             settings.project, self.languages.runners, timezone=settings.timezone or None
         )
         self.store = store or _store(settings, clock)
+        self.observatory = Observatory(settings, clock, store=self.store, log=self.log)
         self.system = System(
             store=self.store,
             clock=clock,
@@ -84,6 +87,11 @@ class Running:
             retention=Retention(
                 dead_age_s=settings.dead_age_s, dead_count_max=settings.dead_count_max
             ),
+            tracer=self.observatory.tracer,
+            publish=self.observatory.publish,
+        )
+        self.observatory.attach(
+            self.system, lambda: self.project.catalog, sockets=lambda: self.live.count
         )
         self.front = self._front()
         self._askers = ThreadPool(name="access")
@@ -148,6 +156,7 @@ class Running:
         is_quiet = self.system.stop(drain_s=min(drain_s, self.settings.drain_s))
         if not is_quiet:
             logger.warning("stopped with work unfinished; it is run again")
+        self.observatory.close()
         self.store.close()
         self._askers.close()
         self.languages.close()
@@ -192,7 +201,7 @@ class Running:
         return StepPlan(
             step=step,
             handler=handler,
-            effects_for=functools.partial(CallEffects, world, step),
+            effects_for=functools.partial(effects_of, world, self.observatory.tracer, step),
             limit_s=limit_s_of(step, settings),
             concurrency=concurrency_of(step, settings),
             check=self._input_check(step),
@@ -226,6 +235,7 @@ class Running:
             system=self.system,
             clock=self.clock,
             catalog=lambda: self.project.catalog,
+            tracer=self.observatory.tracer,
         )
         return Front(
             WebSettings(
@@ -235,12 +245,14 @@ class Running:
             ),
             asker=self.system,
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
+            watch=self.observatory.watch,
             log=self._log,
             unready=self.system.is_ready,
             reserved=self._control(
                 [
                     *control_routes(desk, limits, offload=offload),
                     *dead_letter_routes(desk, limits, offload=offload),
+                    *self.observatory.routes(limits, offload=offload),
                 ]
             ),
             offload=offload,
@@ -261,6 +273,7 @@ class Running:
             data=b"null",
             trace_id=new_trace_id(now_s),
             flows=step.flows,
+            trace=self.observatory.tracer.begin(),
         )
 
     def _log(self, level: str, message: str, /, **fields: Any) -> None:

@@ -64,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a dead letter is kept."""
     dead_count_max: int = 10_000
     """How many dead letters of a step are kept; the oldest go first."""
+    trace_ratio: float = 1.0
+    """The part of all traces that is kept; what fails is always kept."""
+    traces_per_s_max: float = 50.0
+    """How many traces a worker keeps of each second; 0: any number."""
     drain_s: float = 25.0
     """How long a stop waits for handlers to finish; below gunicorn's graceful timeout."""
     node: str = ""
@@ -184,6 +188,8 @@ SOURCES: Mapping[str, _Source] = {
     "event_concurrency": _Source("MOTIA_EVENT_CONCURRENCY", _whole(1, 10_000)),
     "dead_age_s": _Source("MOTIA_DEAD_AGE", _number(0, 3_153_600_000)),
     "dead_count_max": _Source("MOTIA_DEAD_MAX", _whole(0, 10_000_000)),
+    "trace_ratio": _Source("MOTIA_TRACE_RATIO", _number(0, 1)),
+    "traces_per_s_max": _Source("MOTIA_TRACES_PER_SECOND", _number(0, 1_000_000)),
     "drain_s": _Source("MOTIA_DRAIN_TIMEOUT", _number(0, 3_600)),
     "node": _Source("MOTIA_NODE", str),
     "node_count": _Source("MOTIA_NODE_COUNT", _whole(1, 64)),

@@ -22,6 +22,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
+from motia_actors.journal import Journal as Journal
 from motia_actors.messages import Change, DeadLetter, Delivery, Event, Taker, Target, Wake
 from motia_actors.promise import Promise
 
@@ -227,6 +228,12 @@ class JournalAppend(Write[None], frozen=True):
     record: bytes
 
 
+class JournalClear(Write[int], frozen=True):
+    """Forget every record of a kind; answers how many. Numbers are not given out again."""
+
+    kind: str
+
+
 # Reads.
 
 
@@ -318,14 +325,6 @@ class EventQueue(Protocol):
 
     def free_dead_owners(self) -> int:
         """Make due, on disk, what processes held that died since; answers how many deliveries."""
-        ...
-
-
-class Journal(Protocol):
-    """Reads of what was logged and traced."""
-
-    def tail(self, kind: str, *, count_max: int) -> list[bytes]:
-        """The newest records of the kind, oldest of them first."""
         ...
 
 

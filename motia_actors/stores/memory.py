@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 from motia_actors.clock import Clock
 from motia_actors.errors import ConflictError, MotiaError, StoreClosedError
+from motia_actors.journal import Journal, JournalRecord
 from motia_actors.messages import Change, DeadLetter, Wake
 from motia_actors.promise import Promise
 from motia_actors.store import (
     EventQueue,
-    Journal,
     JournalAppend,
+    JournalClear,
     Locks,
     Notifier,
     QueueDepth,
@@ -144,11 +145,31 @@ class MemoryStore(Store):
             case StreamSet() | StreamDelete() | StreamSend():
                 return self._world.streams.apply(write, streams)
             case JournalAppend(kind=kind, record=record):
-                empty: deque[bytes] = deque(maxlen=self._journal_count_max)
+                empty = _Ring(self._journal_count_max)
                 self._world.journal.setdefault(kind, empty).append(record)
                 return None
+            case JournalClear(kind=kind):
+                ring = self._world.journal.get(kind)
+                return 0 if ring is None else ring.clear()
             case _:
                 raise AssertionError(f"no such write: {type(write).__name__}")
+
+
+class _Ring:
+    """The records of one kind of the journal."""
+
+    def __init__(self, count_max: int) -> None:
+        self.records: deque[JournalRecord] = deque(maxlen=count_max)
+        self._seq = 0
+
+    def append(self, record: bytes) -> None:
+        self._seq += 1
+        self.records.append(JournalRecord(self._seq, record))
+
+    def clear(self) -> int:
+        count = len(self.records)
+        self.records.clear()
+        return count
 
 
 class _StreamTable:
@@ -209,7 +230,7 @@ class _World:
         self.state: dict[tuple[str, str], bytes] = {}
         self.streams = _StreamTable(clock, changes_count_max)
         self.queue = Queue(clock)
-        self.journal: dict[str, deque[bytes]] = {}
+        self.journal: dict[str, _Ring] = {}
         self._lock = allocate_lock()
 
     def reading(self) -> Lock:
@@ -310,9 +331,13 @@ class _Journal(Journal):
         self._world = world
 
     def tail(self, kind: str, *, count_max: int) -> list[bytes]:
+        return [one.record for one in self.after(kind, after_seq=0, count_max=count_max)]
+
+    def after(self, kind: str, *, after_seq: int, count_max: int) -> list[JournalRecord]:
         with self._world.reading():
-            records = list(self._world.journal.get(kind, ()))
-        return records[max(0, len(records) - count_max) :]
+            ring = self._world.journal.get(kind)
+            later = [] if ring is None else [one for one in ring.records if one.seq > after_seq]
+        return later[max(0, len(later) - count_max) :]
 
 
 class _Locks(Locks):

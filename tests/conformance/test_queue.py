@@ -6,7 +6,7 @@ import pytest
 
 from motia_actors.clock import ManualClock
 from motia_actors.errors import LeaseLostError, PayloadTooLargeError
-from motia_actors.messages import Event, Target
+from motia_actors.messages import Event, Target, Trace
 from motia_actors.store import (
     Ack,
     Bury,
@@ -30,6 +30,7 @@ def test_an_event_is_delivered_to_every_target_as_it_was(store: Store, clock: Ma
         trace_id="t",
         flows=("f", "g"),
         group_id="",
+        trace=Trace("a" * 32, "b" * 16, is_sampled=True, state="congo=t61"),
     )
     store.write(EventPut(event=event, targets=(Target(step="a"), Target(step="b"))))
     put_s = clock.now_s()

@@ -28,6 +28,7 @@ from motia_actors.store import (
     Extend,
     Journal,
     JournalAppend,
+    JournalClear,
     Lease,
     Locks,
     Notifier,
@@ -235,6 +236,8 @@ class LmdbStore(Store):
                 return dead.prepare_sweep(write)
             case JournalAppend():
                 return journal.prepare(write, count_max=self._journal_count_max)
+            case JournalClear():
+                return journal.prepare_clear(write)
             case _:
                 raise AssertionError(f"no such write: {type(write).__name__}")
 
