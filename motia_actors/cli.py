@@ -1,4 +1,4 @@
-"""The command line: `motia-actors start | dev | check | data | dlq`."""
+"""The command line: `motia-actors start | dev | check | generate | data | dlq`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rich.text import Text
 
 from motia_actors.cli_data import data
 from motia_actors.cli_dlq import dlq
+from motia_actors.cli_generate import generate
 from motia_actors.cli_project import folder_of, project_option, settings_of
 from motia_actors.errors import MotiaError
 from motia_actors.running import concurrency_of, limit_s_of, read_project
@@ -104,6 +105,7 @@ def check(project: Path | None, *, strict: bool) -> None:
 
 cli.add_command(data)
 cli.add_command(dlq)
+cli.add_command(generate)
 
 
 def main() -> None:
