@@ -15,7 +15,7 @@ from motia_actors.clock import Clock
 from motia_actors.errors import InvalidInputError, UnknownStreamError, UsageError
 from motia_actors.messages import Call, Event, Target, Trace
 from motia_actors.payload import decode, encode
-from motia_actors.promise import Promise
+from motia_actors.promise import Promise, all_of
 from motia_actors.runner import Effects
 from motia_actors.steps.config import Step
 from motia_actors.store import (
@@ -281,7 +281,7 @@ class CallEffects(Effects):
         if self._pending is None:
             return _NOTHING
         pending = self._pending = [one for one in self._pending if _is_open(one)]
-        return _all(list(pending)) if pending else _NOTHING
+        return all_of(list(pending)) if pending else _NOTHING
 
     def _write(self, write: Write[T], answer: Callable[[T], Any]) -> Promise[Any]:
         # What a delivery sets off is old work: it is finished also where new work is refused.
@@ -323,27 +323,6 @@ class CallEffects(Effects):
 def _is_open(promise: Promise[list[object]]) -> bool:
     """Whether it runs, or failed and somebody must hear of it."""
     return not promise.is_done or promise.error is not None
-
-
-def _all(promises: list[Promise[list[object]]]) -> Promise[None]:
-    """Kept once all are, in order, so that the first to have started is the one blamed."""
-    settled: Promise[None] = Promise()
-    left = iter(promises)
-
-    def next_one(_: Promise[list[object]] | None) -> None:
-        # A loop over those that are done, so that many of them take no stack.
-        for promise in left:
-            if not promise.is_done:
-                promise.on_done(next_one)
-                return
-        failed = next((one.error for one in promises if one.error is not None), None)
-        if failed is not None:
-            settled.set_error(failed)
-        else:
-            settled.set(None)
-
-    next_one(None)
-    return settled
 
 
 def _set(promise: Promise[Any], make: Callable[[], Any]) -> None:

@@ -345,6 +345,8 @@ def _languages(settings: Settings) -> Languages:
         node_count=settings.node_count,
         node_hang_s=settings.node_hang_s,
         node_heap_mib=settings.node_heap_bytes // MIB,
+        child_calls_max=settings.child_calls_max,
+        child_memory_bytes=settings.child_memory_bytes,
     )
 
 

@@ -78,6 +78,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """After so long without a sign of life a Node process is killed and replaced."""
     node_heap_bytes: int = 0
     """Largest heap of a Node process; 0: as Node decides."""
+    child_calls_max: int = 0
+    """After so many calls a process of steps is relieved by a new one; 0: never."""
+    child_memory_bytes: int = 2 * GIB
+    """At so much resident memory a process of steps is relieved by a new one; 0: never."""
     unsafe_no_sync: bool = False
     """For tests only: commits are not flushed, and a power cut may destroy the data."""
 
@@ -195,6 +199,8 @@ SOURCES: Mapping[str, _Source] = {
     "node_count": _Source("MOTIA_NODE_COUNT", _whole(1, 64)),
     "node_hang_s": _Source("MOTIA_NODE_HANG", _number(1, 86_400)),
     "node_heap_bytes": _Source("MOTIA_NODE_HEAP", _size(0, 64 * GIB)),
+    "child_calls_max": _Source("MOTIA_CHILD_CALLS", _whole(0, 1_000_000_000)),
+    "child_memory_bytes": _Source("MOTIA_CHILD_MEMORY", _size(0, 64 * GIB)),
     "unsafe_no_sync": _Source("MOTIA_UNSAFE_NO_SYNC", _switch),
 }
 

@@ -73,6 +73,12 @@ def serve(effects: Effects, frame: frames.Frame, send: Callable[[bytes], None]) 
         send(frames.write("res", id=frame.id, e=frames.told(error)))
 
 
+def too_late(frame: frames.Frame) -> bytes:
+    """The reply to an rpc whose call is over, so that nobody waits for ever."""
+    late = f"{frame.m} came after the end of its call; await it before the handler returns"
+    return frames.write("res", id=frame.id, e=frames.told(UsageError(late)))
+
+
 def _method(effects: Effects, frame: frames.Frame) -> tuple[Callable[..., Any], bool]:
     """What frame asks for, and whether it writes."""
     if frame.e is not None:

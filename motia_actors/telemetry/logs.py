@@ -155,13 +155,23 @@ def fields_of(value: object) -> dict[str, object]:
     return {"data": value}
 
 
+def text_of(message: object) -> str:
+    """Show a message that is no text; never raises."""
+    return message if isinstance(message, str) else _shown(message)
+
+
+def encode_fields(value: object) -> bytes:
+    """Write what a logger's second argument adds as a JSON object; never raises."""
+    return _encode(fields_of(value))
+
+
 def encode_line(record: LogRecord, *, bytes_max: int = LINE_BYTES_MAX) -> bytes:
     """Write the record as JSON of at most bytes_max bytes; never raises.
 
     A field named like one of the line's own stands under that name and a `_`. A line over the
     limit loses its fields and the end of its message, and says so in `truncatedBytes`.
     """
-    message = record.message if isinstance(record.message, str) else _shown(record.message)
+    message = text_of(record.message)
     line: dict[str, object] = {
         "level": record.level,
         "time": int(record.at_s * 1000),

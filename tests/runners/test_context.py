@@ -20,9 +20,9 @@ def context_of(rig: Rig, *, wraps_state: bool = False) -> Context:
 
 
 @pytest.mark.parametrize("word", ["", "await "])
-def test_state_and_streams_work_in_both_spellings(project: Project, rig: Rig, word: str) -> None:
+def test_state_and_streams_work_in_both_spellings(either: Project, rig: Rig, word: str) -> None:
     kind = "async def" if word else "def"
-    loaded = project.step(
+    loaded = either.step(
         f"""
         {kind} handler(req, context):
             s, chat = context.state, context.streams.chat_messages
@@ -107,10 +107,10 @@ def test_snake_case(name: str, snake: str) -> None:
 )
 @pytest.mark.parametrize("word", ["", "await "])
 def test_a_slip_that_motia_lets_pass_does_nothing_and_is_told(
-    project: Project, rig: Rig, word: str, call: str, advice: str
+    either: Project, rig: Rig, word: str, call: str, advice: str
 ) -> None:
     kind = "async def" if word else "def"
-    loaded = project.step(f"{kind} handler(req, context):\n    return {word}context.{call}\n")
+    loaded = either.step(f"{kind} handler(req, context):\n    return {word}context.{call}\n")
 
     assert rig.value(loaded.handler) is None
     (line,) = rig.lines()
