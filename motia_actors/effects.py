@@ -28,6 +28,7 @@ from motia_actors.store import (
     StreamDelete,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Write,
 )
 from motia_actors.telemetry.logs import LEVELS, Level, LogRecord, LogSink
@@ -208,30 +209,40 @@ class CallEffects(Effects):
         if data is None or data is False or data in (0, ""):
             return _NOTHING
         group, item_id = key_text("group", group), key_text("id", item_id)
-        fields = data if isinstance(data, dict) else decode(encode(data))
-        if not isinstance(fields, dict):
-            raise UsageError(
-                f"stream {stream!r} keeps objects, not {briefly(data)}; "
-                f"write set(group, id, {{'value': …}})"
-            )
-        item = {**fields, "id": item_id}
-        item.pop("__motia", None)  # It comes back with what was read before.
+        item = _fields(stream, "set", data, item_id)
         encoded = encode(item)
         if validator is not None and self._world.validate != "off":
             self._check(stream, item_id, validator(decode(encoded)))
         write = StreamSet(stream=stream, group=group, item_id=item_id, data=encoded)
         return self._write(write, lambda _: _marked(item, stream, group))
 
+    def stream_update(self, stream: str, group: str, item_id: str, patch: object) -> Promise[Any]:
+        """Merge the fields of patch into the item, in one step; answers it, or None without one.
+
+        Raises:
+            UsageError: patch is no object.
+            InvalidInputError: in the promise: what comes of it breaks the stream's schema.
+        """
+        validator = self._known(stream)
+        group, item_id = key_text("group", group), key_text("id", item_id)
+        fields = _fields(stream, "update", patch, item_id)
+        check = None
+        if validator is not None and self._world.validate != "off":
+
+            def check(data: bytes) -> None:
+                self._check(stream, item_id, validator(decode(data)))
+
+        write = StreamUpdate(
+            stream=stream, group=group, item_id=item_id, patch=encode(fields), check=check
+        )
+        return self._write(write, _marker(stream, group))
+
     def stream_delete(self, stream: str, group: str, item_id: str) -> Promise[Any]:
         """Remove; answers the old item with `__motia`, or None."""
         self._known(stream)
         group = key_text("group", group)
         write = StreamDelete(stream=stream, group=group, item_id=key_text("id", item_id))
-
-        def old(data: bytes | None) -> Any:
-            return None if data is None else _marked(decode(data), stream, group)
-
-        return self._write(write, old)
+        return self._write(write, _marker(stream, group))
 
     def stream_send(
         self, stream: str, channel: Mapping[str, Any], event: Mapping[str, Any]
@@ -342,6 +353,24 @@ def _same(value: T) -> T:
 
 def _decoded(data: bytes | None) -> Any:
     return None if data is None else decode(data)
+
+
+def _fields(stream: str, operation: str, data: object, item_id: str) -> dict[str, Any]:
+    """What a handler gives for an item, as a dict with the item's id."""
+    fields = data if isinstance(data, dict) else decode(encode(data))
+    if not isinstance(fields, dict):
+        raise UsageError(
+            f"stream {stream!r} keeps objects, not {briefly(data)}; "
+            f"write {operation}(group, id, {{'value': …}})"
+        )
+    fields = {**fields, "id": item_id}
+    fields.pop("__motia", None)  # It comes back with what was read before.
+    return fields
+
+
+def _marker(stream: str, group: str) -> Callable[[bytes | None], Any]:
+    """What makes the answer of a write into what handlers get."""
+    return lambda data: None if data is None else _marked(decode(data), stream, group)
 
 
 def _marked(item: Any, stream: str, group: str) -> Any:

@@ -46,6 +46,7 @@ from motia_actors.writes import (
     StreamDelete,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Sweep,
     Write,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "StreamDelete",
     "StreamSend",
     "StreamSet",
+    "StreamUpdate",
     "Streams",
     "Sweep",
     "Write",
@@ -229,7 +231,8 @@ class Store(Protocol):
         new work first, and keeps a reserve so that the old can be finished.
         Never blocks on the disk. The promise is kept once all is durable, and fails with
         PayloadTooLargeError, UsageError, LeaseLostError, ConflictError, QueueFullError,
-        StoreFullError or StoreClosedError: then nothing of it was kept, and others are unharmed.
+        InvalidInputError, StoreFullError or StoreClosedError: then nothing of it was kept, and
+        others are unharmed.
         """
         ...
 

@@ -91,6 +91,11 @@ class TracedEffects(CallEffects):
         span = self._stream("set", stream, group, item_id)
         return span.over(partial(super().stream_set, stream, group, item_id, data))
 
+    def stream_update(self, stream: str, group: str, item_id: str, patch: object) -> Promise[Any]:
+        """Merge into an item."""
+        span = self._stream("update", stream, group, item_id)
+        return span.over(partial(super().stream_update, stream, group, item_id, patch))
+
     def stream_delete(self, stream: str, group: str, item_id: str) -> Promise[Any]:
         """Remove an item."""
         span = self._stream("delete", stream, group, item_id)

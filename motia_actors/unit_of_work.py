@@ -28,6 +28,7 @@ from motia_actors.store import (
     Streams,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Write,
 )
 from motia_actors.threads import allocate_lock
@@ -107,7 +108,7 @@ class UnitOfWork:
         match write:
             case StateSet() | StateDelete() | StateClear():
                 return self.state.apply(write)
-            case StreamSet() | StreamDelete():
+            case StreamSet() | StreamUpdate() | StreamDelete():
                 return self.streams.apply(write)
             case StreamSend():
                 return None
@@ -204,7 +205,7 @@ class _StreamOverlay:
                 items.append(kept)
         return [*items, *(data for data in own.values() if data is not None)]
 
-    def apply(self, write: StreamSet | StreamDelete) -> object:
+    def apply(self, write: StreamSet | StreamUpdate | StreamDelete) -> object:
         """Write over what is seen; answers what the store would."""
         place = write.stream, write.group, write.item_id
         old = self.get(*place)
@@ -212,6 +213,12 @@ class _StreamOverlay:
             case StreamSet(data=data):
                 self._written[place] = data
                 return "create" if old is None else "update"
+            case StreamUpdate():
+                # Done again at the end, over what the item is then.
+                updated = write.applied_to(old)
+                if updated is not None:
+                    self._written[place] = updated
+                return updated
             case StreamDelete():
                 self._written[place] = None
                 return old

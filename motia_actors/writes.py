@@ -6,11 +6,13 @@ step, trace) are text of any length and content, the empty text included.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, Literal, TypeVar
 
 import msgspec
 
 from motia_actors.messages import Delivery, Event, Target
+from motia_actors.payload import decode, encode
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -64,6 +66,35 @@ class StreamSet(Write[Literal["create", "update"]], frozen=True):
     group: str
     item_id: str
     data: bytes
+
+
+class StreamUpdate(Write[bytes | None], frozen=True):
+    """Merge patch, a JSON object, into an item in one step; answers the item as it is then.
+
+    Fields of patch take the place of the item's, null included; the rest stays. Where there is no
+    item, or one that is no object, nothing happens and the answer is None. check is called with
+    the item as it is about to be, and refuses it by raising InvalidInputError: the commit fails.
+    """
+
+    stream: str
+    group: str
+    item_id: str
+    patch: bytes
+    check: Callable[[bytes], None] | None = None
+
+    def applied_to(self, item: bytes | None) -> bytes | None:
+        """The item with the patch over it, None where nothing is to happen.
+
+        Raises:
+            InvalidInputError: the check refuses it.
+        """
+        fields = None if item is None else decode(item)
+        if not isinstance(fields, dict):
+            return None
+        data = encode(fields | decode(self.patch))
+        if self.check is not None:
+            self.check(data)
+        return data
 
 
 class StreamDelete(Write[bytes | None], frozen=True):

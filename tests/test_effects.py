@@ -328,6 +328,29 @@ def needs_text(value: object) -> Sequence[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("validate", ["enforce", "warn", "off"])
+def test_what_an_update_makes_of_an_item_keeps_the_schema_too(validate: str) -> None:
+    rig = Rig(streams={"chat": needs_text}, validate=validate)
+    effects = rig.effects()
+    effects.stream_set("chat", "g", "1", {"text": "a", "n": 1}).result()
+
+    updated = effects.stream_update("chat", "g", "1", {"n": 2, "id": "other"}).result()
+    broken = effects.stream_update("chat", "g", "1", {"text": 5})
+
+    assert updated["text"], updated["n"] == ("a", 2)
+    assert updated["id"] == updated["__motia"]["id"] == "1"
+    if validate == "enforce":
+        with pytest.raises(InvalidInputError, match="text: must be a text"):
+            broken.result()
+        with pytest.raises(InvalidInputError):
+            effects.settle().result()
+    else:
+        assert broken.result()["text"] == 5
+    assert effects.stream_update("chat", "g", "none", {"text": "a"}).result() is None
+    with pytest.raises(UsageError, match=r"update\(group, id"):
+        effects.stream_update("chat", "g", "1", [1])
+
+
+@pytest.mark.parametrize("validate", ["enforce", "warn", "off"])
 def test_the_schema_of_a_stream_is_kept_as_the_setting_says(validate: str) -> None:
     rig = Rig(streams={"chat": needs_text}, validate=validate)
     effects = rig.effects()

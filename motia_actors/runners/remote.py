@@ -21,6 +21,7 @@ _WRITES: Mapping[str, tuple[str, int]] = {
     "state.delete": ("state_delete", 2),
     "state.clear": ("state_clear", 1),
     "stream.set": ("stream_set", 4),
+    "stream.update": ("stream_update", 4),
     "stream.delete": ("stream_delete", 3),
     "stream.send": ("stream_send", 3),
 }
@@ -37,6 +38,7 @@ _USAGE = {
     "state.clear": "state.clear(group)",
     "state.getGroup": "state.getGroup(group)",
     "stream.set": "set(groupId, id, data)",
+    "stream.update": "update(groupId, id, patch)",
     "stream.get": "get(groupId, id)",
     "stream.delete": "delete(groupId, id)",
     "stream.getGroup": "getGroup(groupId)",

@@ -115,6 +115,10 @@ class RemoteEffects(Effects):
         """Store the item whole; answers it with `id` and `__motia`."""
         return self._write("stream.set", stream, group, item_id, data)
 
+    def stream_update(self, stream: str, group: str, item_id: str, patch: object) -> Promise[Any]:
+        """Merge the fields of patch into the item; answers it, or None."""
+        return self._write("stream.update", stream, group, item_id, patch)
+
     def stream_delete(self, stream: str, group: str, item_id: str) -> Promise[Any]:
         """Remove; answers the old item with `__motia`, or None."""
         return self._write("stream.delete", stream, group, item_id)

@@ -56,6 +56,7 @@ declare module 'motia' {
   export interface MotiaStream<T> {
     get(groupId: string, id: string): Promise<BaseStreamItem<T> | null>
     set(groupId: string, id: string, data: T): Promise<BaseStreamItem<T>>
+    update(groupId: string, id: string, patch: Partial<T>): Promise<BaseStreamItem<T> | null>
     delete(groupId: string, id: string): Promise<BaseStreamItem<T> | null>
     getGroup(groupId: string): Promise<BaseStreamItem<T>[]>
     send<D>(channel: StateStreamEventChannel, event: StateStreamEvent<D>): Promise<void>

@@ -34,6 +34,7 @@ from motia_actors.store import (
     Streams,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Write,
 )
 from motia_actors.stores import limits
@@ -111,8 +112,9 @@ class MemoryStore(Store):
         self._signal.set()
 
     def _apply(self, writes: Sequence[Write[object]]) -> tuple[list[object], Wake]:
-        # Only the queue can refuse a write here, so it goes first and undoes its own; what
-        # the others answer does not depend on it.
+        # The queue goes first of those that change something, since it undoes its own where it
+        # refuses; what the others answer does not depend on it.
+        self._world.streams.check(writes)
         for write in writes:
             if isinstance(write, StateExpect):
                 place = write.group, write.key
@@ -142,7 +144,7 @@ class MemoryStore(Store):
                 return len(keys)
             case StateExpect():
                 return None  # Looked at before anything was written.
-            case StreamSet() | StreamDelete() | StreamSend():
+            case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
                 return self._world.streams.apply(write, streams)
             case JournalAppend(kind=kind, record=record):
                 empty = _Ring(self._journal_count_max)
@@ -181,8 +183,24 @@ class _StreamTable:
         self.seq = 0
         self._clock = clock
 
+    def check(self, writes: Sequence[Write[object]]) -> None:
+        """Raise what an update among the writes will be refused with; changes nothing."""
+        seen: dict[tuple[str, str, str], bytes | None] = {}
+        for write in writes:
+            match write:
+                case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
+                    seen[stream, group, item_id] = data
+                case StreamDelete(stream=stream, group=group, item_id=item_id):
+                    seen[stream, group, item_id] = None
+                case StreamUpdate(stream=stream, group=group, item_id=item_id):
+                    place = stream, group, item_id
+                    item = seen[place] if place in seen else self.items.get(place)
+                    seen[place] = write.applied_to(item) or item
+                case _:
+                    pass
+
     def apply(
-        self, write: StreamSet | StreamDelete | StreamSend, streams: set[str]
+        self, write: StreamSet | StreamUpdate | StreamDelete | StreamSend, streams: set[str]
     ) -> bytes | str | None:
         match write:
             case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
@@ -191,6 +209,13 @@ class _StreamTable:
                 self.items[stream, group, item_id] = data
                 self._log(write, was, data, streams)
                 return was
+            case StreamUpdate(stream=stream, group=group, item_id=item_id):
+                place = stream, group, item_id
+                merged = write.applied_to(self.items.get(place))
+                if merged is not None:
+                    self.items[place] = merged
+                    self._log(write, "update", merged, streams)
+                return merged
             case StreamDelete(stream=stream, group=group, item_id=item_id):
                 old = self.items.pop((stream, group, item_id), None)
                 if old is not None:
@@ -202,7 +227,7 @@ class _StreamTable:
 
     def _log(
         self,
-        write: StreamSet | StreamDelete | StreamSend,
+        write: StreamSet | StreamUpdate | StreamDelete | StreamSend,
         kind: Any,
         data: bytes,
         streams: set[str],

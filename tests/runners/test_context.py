@@ -31,7 +31,9 @@ def test_state_and_streams_work_in_both_spellings(either: Project, rig: Rig, wor
                 {word}s.get_group("g"), {word}s.getGroup("g", "ignored"),
                 {word}s.get(trace_id="g", key="k"),
                 {word}s.delete("g", "k"), {word}s.delete("g", "k"), {word}s.clear("g"),
-                ({word}chat.set("room", "1", {{"text": "hi"}}))["id"],
+                ({word}chat.set("room", "1", {{"text": "hi", "n": 1}}))["id"],
+                ({word}chat.update("room", "1", {{"n": 2}}))["n"],
+                {word}chat.update("x", "1", {{}}),
                 ({word}context.streams["chatMessages"].get("room", "1"))["text"],
                 len({word}chat.getGroup("room")), len({word}chat.get_group(group_id="room")),
                 {word}chat.send({{"groupId": "room"}}, {{"type": "ping"}}),
@@ -48,7 +50,7 @@ def test_state_and_streams_work_in_both_spellings(either: Project, rig: Rig, wor
     value: Any = {"n": 1}
     assert rig.value(loaded.handler) == [
         *(value, value, None, [value], [value], value, value, None, None),
-        *("1", "hi", 1, 1, None, "room", 32, 1, None),
+        *("1", 2, None, "hi", 1, 1, None, "room", 32, 1, None),
     ]
     assert rig.store.events.depth("steps/charge_step.py").waiting == 1
 

@@ -44,6 +44,7 @@ from motia_actors.store import (
     Streams,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Sweep,
     Write,
 )
@@ -154,8 +155,8 @@ class LmdbStore(Store):
             return Promise.broken(error)
         promise: Promise[list[object]] = Promise()
         operations = [self._prepare(write) for write in writes]
-        has_limit = len(writes) > 1 and any(_has_limit(write) for write in writes)
-        self._writer.put(Batch(operations, size_bytes, promise, has_limit, may_use_reserve))
+        may_refuse = len(writes) > 1 and any(_may_refuse(write) for write in writes)
+        self._writer.put(Batch(operations, size_bytes, promise, may_refuse, may_use_reserve))
         return promise
 
     def write(self, write: Write[T]) -> T:
@@ -214,7 +215,7 @@ class LmdbStore(Store):
         match write:
             case StateSet() | StateDelete() | StateClear() | StateExpect():
                 return state.prepare(write)
-            case StreamSet() | StreamDelete() | StreamSend():
+            case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
                 return streams.prepare(write, changes_count_max=self._changes_count_max)
             case EventPut():
                 return events.prepare_put(write)
@@ -249,7 +250,12 @@ class LmdbStore(Store):
         return int(freed)
 
 
-def _has_limit(write: Write[object]) -> bool:
-    return isinstance(write, EventPut) and any(
-        target.depth_max is not None for target in write.targets
-    )
+def _may_refuse(write: Write[object]) -> bool:
+    """The write may turn out to be impossible once others of its commit were done."""
+    match write:
+        case EventPut(targets=targets):
+            return any(target.depth_max is not None for target in targets)
+        case StreamUpdate(check=check):
+            return check is not None
+        case _:
+            return False
