@@ -19,6 +19,7 @@ from motia_actors.cli_data import data
 from motia_actors.cli_dlq import dlq
 from motia_actors.cli_generate import generate
 from motia_actors.cli_new import new
+from motia_actors.cli_openapi import openapi
 from motia_actors.cli_project import folder_of, project_option, settings_of
 from motia_actors.errors import MotiaError
 from motia_actors.running import concurrency_of, limit_s_of, read_project
@@ -108,6 +109,7 @@ cli.add_command(data)
 cli.add_command(dlq)
 cli.add_command(new)
 cli.add_command(generate)
+generate.add_command(openapi)
 
 
 def main() -> None:
