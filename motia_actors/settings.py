@@ -68,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The part of all traces that is kept; what fails is always kept."""
     traces_per_s_max: float = 50.0
     """How many traces a worker keeps of each second; 0: any number."""
+    otlp_endpoint: str = ""
+    """Collector that spans are sent to, by OTLP over HTTP; empty: none."""
     drain_s: float = 25.0
     """How long a stop waits for handlers to finish; below gunicorn's graceful timeout."""
     node: str = ""
@@ -194,6 +196,7 @@ SOURCES: Mapping[str, _Source] = {
     "dead_count_max": _Source("MOTIA_DEAD_MAX", _whole(0, 10_000_000)),
     "trace_ratio": _Source("MOTIA_TRACE_RATIO", _number(0, 1)),
     "traces_per_s_max": _Source("MOTIA_TRACES_PER_SECOND", _number(0, 1_000_000)),
+    "otlp_endpoint": _Source("OTEL_EXPORTER_OTLP_ENDPOINT", str),
     "drain_s": _Source("MOTIA_DRAIN_TIMEOUT", _number(0, 3_600)),
     "node": _Source("MOTIA_NODE", str),
     "node_count": _Source("MOTIA_NODE_COUNT", _whole(1, 64)),
