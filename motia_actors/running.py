@@ -20,7 +20,8 @@ from motia_actors.clock import Clock
 from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk
 from motia_actors.effects import World
-from motia_actors.live import Live
+from motia_actors.live.hub import Live
+from motia_actors.live.limits import LiveLimits
 from motia_actors.messages import Event, Failed
 from motia_actors.observing import Observatory
 from motia_actors.project import Project
@@ -100,6 +101,7 @@ class Running:
             clock,
             lambda: self.project.catalog,
             Doorkeeper(self._askers.submit),
+            limits=_live_limits(settings),
             offload=native_calls(OFFLOADED_MAX),
         )
         self._handler = SinkHandler(self.log, clock=clock)
@@ -124,7 +126,7 @@ class Running:
         self._apply(catalog, changed=None)
         configuration = read_configuration(self.settings.project, self.languages)
         self._report(configuration.problems)
-        self.live.door = Doorkeeper(
+        self.live.desk.door = Doorkeeper(
             self._askers.submit,
             origins=_origins(self.settings.cors),
             authenticate=configuration.authenticate,
@@ -331,6 +333,16 @@ def describe(problem: Problem) -> str:
     where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
     field = f" {problem.field}" if problem.field else ""
     return f"{where}{field}: {problem.reason}; {problem.way_out}"
+
+
+def _live_limits(settings: Settings) -> LiveLimits:
+    return LiveLimits(
+        clients_max=settings.clients_max,
+        subscriptions_max=settings.subscriptions_max,
+        joins_per_s_max=settings.joins_per_s_max,
+        message_bytes_max=settings.socket_message_bytes_max,
+        queue_bytes_max=settings.socket_queue_bytes_max,
+    )
 
 
 def _origins(cors: str) -> str | tuple[str, ...]:
