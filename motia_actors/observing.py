@@ -10,6 +10,7 @@ from motia_actors.actors.system import System
 from motia_actors.clock import Clock
 from motia_actors.settings import Settings, store_path
 from motia_actors.steps.catalog import Catalog
+from motia_actors.steps.openapi import document
 from motia_actors.store import Store
 from motia_actors.telemetry.board import Board
 from motia_actors.telemetry.logs import LogSink
@@ -19,6 +20,7 @@ from motia_actors.web.answers import Endpoint, Offload
 from motia_actors.web.history import history_routes
 from motia_actors.web.limits import Limits
 from motia_actors.web.metrics import metrics_routes
+from motia_actors.web.openapi import openapi_routes
 from motia_actors.web.routes import Route
 from motia_actors.web.watch import RequestWatch
 
@@ -52,7 +54,12 @@ class Observatory:
         return [
             *history_routes(self._store, self.stats, limits, offload=offload),
             *metrics_routes(self.page, offload=offload),
+            *openapi_routes(self._described),
         ]
+
+    def _described(self) -> Mapping[str, Any]:
+        catalog = self._catalog()
+        return document(catalog.steps, title=catalog.root.name)
 
     def publish(self) -> None:
         """Tell the other processes."""
