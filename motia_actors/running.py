@@ -34,6 +34,7 @@ from motia_actors.steps.config import Problem, Step
 from motia_actors.steps.schedule import Schedule
 from motia_actors.steps.schema import Validator, compile_schema
 from motia_actors.store import Store
+from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.store import LmdbStore
 from motia_actors.stores.memory import MemoryStore
 from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
@@ -86,7 +87,9 @@ class Running:
             on_fatal=self._fatal,
             inline_max=inline_max,
             retention=Retention(
-                dead_age_s=settings.dead_age_s, dead_count_max=settings.dead_count_max
+                dead_age_s=settings.dead_age_s,
+                dead_count_max=settings.dead_count_max,
+                journal_age_s=settings.journal_age_s,
             ),
             tracer=self.observatory.tracer,
             publish=self.observatory.publish,
@@ -371,6 +374,11 @@ def _store(settings: Settings, clock: Clock) -> Store:
         clock,
         map_bytes_max=settings.map_bytes_max,
         value_bytes_max=settings.value_bytes_max,
+        journal=RingLimits(
+            count_max=settings.journal_count_max,
+            bytes_max=settings.journal_bytes_max,
+            age_s=settings.journal_age_s,
+        ),
         unsafe_no_sync=settings.unsafe_no_sync,
     )
 

@@ -78,6 +78,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The part of all traces that is kept; what fails is always kept."""
     traces_per_s_max: float = 50.0
     """How many traces a worker keeps of each second; 0: any number."""
+    journal_count_max: int = 10_000
+    """How many log lines are kept, and how many spans; the oldest go first."""
+    journal_bytes_max: int = 64 * MIB
+    """How many bytes of either."""
+    journal_age_s: float = 3 * 86_400.0
+    """How long either is kept."""
     drain_s: float = 25.0
     """How long a stop waits for handlers to finish; below gunicorn's graceful timeout."""
     node: str = ""
@@ -209,6 +215,9 @@ SOURCES: Mapping[str, _Source] = {
     "dead_count_max": _Source("MOTIA_DEAD_MAX", _whole(0, 10_000_000)),
     "trace_ratio": _Source("MOTIA_TRACE_RATIO", _number(0, 1)),
     "traces_per_s_max": _Source("MOTIA_TRACES_PER_SECOND", _number(0, 1_000_000)),
+    "journal_count_max": _Source("MOTIA_JOURNAL_MAX", _whole(1, 10_000_000)),
+    "journal_bytes_max": _Source("MOTIA_JOURNAL_BYTES", _size(1 << 16, 64 * GIB)),
+    "journal_age_s": _Source("MOTIA_JOURNAL_AGE", _number(1, 3_153_600_000)),
     "drain_s": _Source("MOTIA_DRAIN_TIMEOUT", _number(0, 3_600)),
     "node": _Source("MOTIA_NODE", str),
     "node_count": _Source("MOTIA_NODE_COUNT", _whole(1, 64)),

@@ -13,6 +13,7 @@ import pytest
 
 from motia_actors.clock import SystemClock
 from motia_actors.live.limits import Allowance, LiveLimits
+from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.memory import MemoryStore
 from tests.live.rig import Rig, Socket, settled, until
 
@@ -167,7 +168,7 @@ def test_who_comes_back_gets_what_it_missed(by: str) -> None:
 def test_who_missed_what_is_gone_gets_the_whole_again(after: dict[str, Any]) -> None:
     async def work() -> None:
         clock = SystemClock()
-        rig = Rig(MemoryStore(clock, changes_count_max=3))
+        rig = Rig(MemoryStore(clock, changes=RingLimits(count_max=3)))
         for number in range(6):
             rig.set("a", n=number)
 
