@@ -40,16 +40,20 @@ from motia_actors.threads import native_calls
 from motia_actors.watch import Watcher
 from motia_actors.web.answers import Endpoint
 from motia_actors.web.api import ApiRoute, Front, WebSettings
+from motia_actors.web.assets import Assets
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
 from motia_actors.web.guard import Guard
 from motia_actors.web.limits import Limits
 from motia_actors.web.routes import Route
+from motia_actors.workbench.api import bench_routes
+from motia_actors.workbench.bench import Bench
 
 logger = logging.getLogger("motia_actors")
 
 OFFLOADED_MAX = 256
 """Requests that wait for their step at a time, under gevent."""
+WORKBENCH = Path(__file__).parent / "workbench"
 EXIT_FATAL = 70
 """EX_SOFTWARE of sysexits.h: gunicorn starts another worker."""
 
@@ -241,6 +245,7 @@ class Running:
                 [
                     *control_routes(desk, limits, offload=offload),
                     *dead_letter_routes(desk, limits, offload=offload),
+                    *bench_routes(self._bench(), limits, offload=offload),
                 ]
             ),
             offload=offload,
@@ -251,7 +256,18 @@ class Running:
         settings = self.settings
         if not settings.is_dev and not settings.control_token:
             return []
-        return Guard(settings.control_token, is_dev=settings.is_dev).over(routes)
+        guarded = Guard(settings.control_token, is_dev=settings.is_dev).over(routes)
+        # The page is open, like the form of a login: what it shows is not.
+        return [*guarded, *Assets(WORKBENCH / "static").routes("/__workbench")]
+
+    def _bench(self) -> Bench:
+        return Bench(
+            store=self.store,
+            actors=self.system,
+            clock=self.clock,
+            catalog=lambda: self.project.catalog,
+            timezone=self.settings.timezone or None,
+        )
 
     def _new_event(self, topic: str, step: Step) -> Event:
         now_s = self.clock.now_s()
