@@ -3,8 +3,8 @@
 #   make demo    make the environment and serve examples/orders on http://127.0.0.1:3000
 #   make test    make the environment and pass everything: lint, types, tests
 #   make stress  run the long tests of faults, which want root and fiu-utils for some of them
-#   make bench   make the environment and print one row of figures for each benchmark
-#   make bench-peers   make an environment with Dramatiq and Celery, print one row beside them
+#   make bench   make the environment and run all benchmarks with the peers that are there
+#   make bench-peers   make an environment with every peer, Motia too, and run all beside them
 #
 # PYTHON chooses the interpreter, ARGS is handed on: make pytest ARGS="-k mailbox -x".
 
@@ -31,7 +31,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --no-input \
-		--constraint constraints.txt --editable '.[test]'
+		--constraint constraints.txt --editable '.[test,bench]'
 	@touch $@
 
 demo: $(STAMP)
@@ -65,11 +65,11 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 bench: $(STAMP)
-	@for bench in ask emit store; do $(BIN)/python -m bench.bench_$$bench $(ARGS) || exit 1; done
+	@$(BIN)/python -m bench $(ARGS)
 
 # An environment of its own, because Celery names the one version of python-dateutil it takes.
 bench-peers: $(BENCH_VENV)/stamp
-	@$(BENCH_VENV)/bin/python -m bench.bench_emit --peers $(ARGS)
+	@$(BENCH_VENV)/bin/python -m bench --peers all $(ARGS)
 
 $(BENCH_VENV)/stamp: setup.cfg constraints.txt
 	@command -v redis-server >/dev/null \
@@ -77,7 +77,8 @@ $(BENCH_VENV)/stamp: setup.cfg constraints.txt
 	$(PYTHON) -m venv --clear $(BENCH_VENV)
 	sed '/^python-dateutil/d' constraints.txt > $(BENCH_VENV)/constraints.txt
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BENCH_VENV)/bin/pip install --quiet --no-input \
-		--constraint $(BENCH_VENV)/constraints.txt --editable '.[bench]'
+		--constraint $(BENCH_VENV)/constraints.txt --editable '.[bench,bench-celery]'
+	$(BENCH_VENV)/bin/python -m bench.peers.motia
 	@touch $@
 
 clean:

@@ -1,8 +1,9 @@
 """Durable events, from emit to handled, beside bare LMDB doing the least that is as durable.
 
 Bare LMDB puts each event in a flushed transaction and deletes it in another, alone or grouped
-as so many threads at once would be at best. With --peers the same flow on Dramatiq and on Celery,
-each with a Redis server that flushes before it answers (always) or once a second (everysec).
+as so many threads at once would be at best. Beside it the same flow on Dramatiq, Celery, Taskiq,
+Huey and Motia, each with a Redis server that flushes before it answers (always) and, with
+--everysec, one that flushes once a second.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.client
+import math
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,12 +25,15 @@ from bench import ledger
 from bench.callers import call_for
 from bench.disk import filesystem, flush_us, folder_on_disk
 from bench.options import make_parser
+from bench.peers.choice import Peers, add_option
+from bench.peers.motia import serving_motia
+from bench.peers.redis_server import Fsync
 from bench.peers.redis_server import options as redis_options
 from bench.peers.redis_server import version as redis_version
-from bench.peers.rigs import FSYNCS, PEERS, check_installed, rig
+from bench.peers.rigs import FSYNCS, PEERS, rig
 from bench.rows import Sample, make_row, print_row
 from bench.samples import sample_of_flow
-from bench.servers import GunicornSettings, Server, serving_project
+from bench.servers import OUR_WORKER, GunicornSettings, Server, serving_project
 from bench.turns import Alternative, take_turns
 from bench.usage import tree_cpu_s
 
@@ -36,17 +41,20 @@ EMITTERS = (1, 8, 32)
 EVENT = b'{"at_s":1234567.123456,"text":"' + b"x" * 64 + b'"}'
 MAP_BYTES = 1 << 30
 ASK_S_MAX = 60.0
+MOTIA_SECONDS_MAX = 0.1
+"""Motia emits faster than it handles by far: what it emits in longer takes a minute to handle."""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure as arguments say and print the row."""
-    parser = make_parser("bench_emit", __doc__, seconds=0.8)
+    parser = make_parser("bench_emit", __doc__, seconds=0.5, rounds=3)
     parser.add_argument(
-        "--peers", action="store_true", help="beside Dramatiq and Celery on Redis too"
+        "--everysec", action="store_true", help="peers that may lose the last second too"
     )
+    add_option(parser)
     options = parser.parse_args(arguments)
-    if options.peers:
-        check_installed()
+    peers = Peers(options.peers)
+    fsyncs = FSYNCS if options.everysec else FSYNCS[:1]
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(folder_on_disk(options.folder))
         settings = {
@@ -55,12 +63,13 @@ def main(arguments: Sequence[str]) -> None:
             "flush_us": flush_us(data),
             "gunicorn": " ".join(_gunicorn(1).options()),
         }
-        alternatives = _ours(data, stack)
-        if options.peers:
+        alternatives = [*_ours(data, stack), *_two_workers(data, stack)]
+        beside = _peers(data, stack, peers, fsyncs)
+        if beside:
             settings["redis"] = redis_version()
-            settings["redis options"] = " ".join(redis_options("|".join(FSYNCS)))
-            alternatives += _two_workers(data, stack)
-            alternatives += _peers(data, stack)
+            settings["redis options"] = " ".join(redis_options("|".join(fsyncs)))
+            alternatives += beside
+        settings |= peers.settings()
         results = take_turns(alternatives, seconds=options.seconds, rounds=options.rounds)
     print_row(
         make_row(
@@ -73,18 +82,19 @@ def main(arguments: Sequence[str]) -> None:
     )
 
 
-class Ours(msgspec.Struct, frozen=True):
-    """Our server, and where it notes what was handled."""
+class Served(msgspec.Struct, frozen=True):
+    """A server with `POST /produce`, where it notes what was handled, and all its processes."""
 
     server: Server
     ledger: Path
+    pids: tuple[int, ...]
 
 
 def _gunicorn(workers: int) -> GunicornSettings:
-    return GunicornSettings(workers=workers, threads=max(EMITTERS) + 2)
+    return GunicornSettings(worker_class=OUR_WORKER, workers=workers, threads=max(EMITTERS) + 2)
 
 
-def _started(data: Path, stack: contextlib.ExitStack, *, workers: int) -> Ours:
+def _started(data: Path, stack: contextlib.ExitStack, *, workers: int) -> Served:
     noted = data / f"ledger-{workers}"
     noted.mkdir()
     serving = serving_project(
@@ -94,7 +104,8 @@ def _started(data: Path, stack: contextlib.ExitStack, *, workers: int) -> Ours:
         ready="/ready",
         env={ledger.FOLDER: str(noted.resolve())},
     )
-    return Ours(stack.enter_context(serving), noted)
+    server = stack.enter_context(serving)
+    return Served(server, noted, (server.pid,))
 
 
 def _ours(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
@@ -127,11 +138,14 @@ def _our_name(emitters: int) -> str:
     return f"emit to handled, {emitters} at once"
 
 
-def _peers(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
+def _peers(
+    data: Path, stack: contextlib.ExitStack, peers: Peers, fsyncs: Sequence[Fsync]
+) -> list[Alternative]:
     """Every peer at every durability, started on stack; ours is what they are compared with."""
     alternatives = []
-    for fsync in FSYNCS:
-        for peer in PEERS:
+    present = [one for one in PEERS if peers.has(one.name, *one.packages, needs_redis=True)]
+    for fsync in fsyncs:
+        for peer in present:
             folder = data / f"{peer.name}-{fsync}".replace(" ", "-")
             running = stack.enter_context(rig(peer, folder, fsync=fsync))
             for emitters in EMITTERS:
@@ -139,6 +153,13 @@ def _peers(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
                 name = f"{peer.name}, fsync {fsync}, {emitters} at once"
                 ours = _our_name(emitters)
                 alternatives.append(Alternative(name=name, turn=turn, ratio_to=ours))
+    if peers.has_motia():
+        for fsync in fsyncs:
+            motia = stack.enter_context(serving_motia(data / f"motia-{fsync}", fsync=fsync))
+            served = Served(motia.server, motia.ledger, (motia.server.pid, motia.redis_pid))
+            turn = functools.partial(_turn, served, 1, seconds_max=MOTIA_SECONDS_MAX)
+            name = f"motia, fsync {fsync}, 1 at once"
+            alternatives.append(Alternative(name=name, turn=turn, ratio_to=_our_name(1)))
     return alternatives
 
 
@@ -166,13 +187,15 @@ def _bare_turn(env: lmdb.Environment, size: int, seconds: float) -> Sample:
     return msgspec.structs.replace(groups, per_s=groups.per_s * size, cpu_us=groups.cpu_us / size)
 
 
-def _turn(ours: Ours, emitters: int, seconds: float) -> Sample:
-    server = ours.server
-    cpu_s = tree_cpu_s(server.pid)
+def _turn(
+    served: Served, emitters: int, seconds: float, *, seconds_max: float = math.inf
+) -> Sample:
+    seconds = min(seconds, seconds_max)
+    cpu_s = sum(map(tree_cpu_s, served.pids))
     produced: list[dict[str, Any]] = []
 
     def produce() -> None:
-        produced.append(_ask(server, "POST", "/produce", {"seconds": seconds}))
+        produced.append(_ask(served.server, "POST", "/produce", {"seconds": seconds}))
 
     threads = [threading.Thread(target=produce) for _ in range(emitters)]
     for thread in threads:
@@ -183,9 +206,9 @@ def _turn(ours: Ours, emitters: int, seconds: float) -> Sample:
         raise SystemExit("an emitter failed")
     emits_s = [one for answer in produced for one in answer["taken_s"]]
     # A worker that dies is replaced, and what it held is handled by another.
-    ledger.wait_for(ours.ledger, len(emits_s), is_alive=lambda: True)
-    cpu_s = tree_cpu_s(server.pid) - cpu_s
-    last_s, latencies_s = ledger.take(ours.ledger)
+    ledger.wait_for(served.ledger, len(emits_s), is_alive=lambda: True)
+    cpu_s = sum(map(tree_cpu_s, served.pids)) - cpu_s
+    last_s, latencies_s = ledger.take(served.ledger)
     return sample_of_flow(
         latencies_s,
         emits_s,

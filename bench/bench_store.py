@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import lmdb
 
 from bench.callers import call_for
+from bench.committing import committing_store
 from bench.disk import filesystem, flush_us, folder_on_disk
 from bench.options import make_parser
 from bench.rows import Sample, make_row, print_row
 from bench.turns import Alternative, take_turns
-from motia_actors.clock import SystemClock
-from motia_actors.errors import StoreClosedError
 from motia_actors.store import StateSet
 from motia_actors.stores.lmdb.store import LmdbStore
 
@@ -25,12 +23,11 @@ CALLERS = (1, 8, 32)
 KEYS = 1000
 VALUE = b'{"text":"' + b"x" * 100 + b'"}'
 MAP_BYTES = 1 << 30
-COMMIT_WAIT_S = 0.2
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure as arguments say and print the row."""
-    options = make_parser("bench_store", __doc__, seconds=0.6).parse_args(arguments)
+    options = make_parser("bench_store", __doc__, seconds=0.3, rounds=3).parse_args(arguments)
     with folder_on_disk(options.folder) as data:
         settings = {
             "seconds": options.seconds,
@@ -46,6 +43,7 @@ def main(arguments: Sequence[str]) -> None:
             ):
                 for callers in CALLERS:
                     alternatives += _beside(word, callers, bare_way, our_way)
+            alternatives += _groups(bare, store)
             results = take_turns(alternatives, seconds=options.seconds, rounds=options.rounds)
     print_row(
         make_row(
@@ -67,6 +65,28 @@ def _beside(
         Alternative(name=name, turn=functools.partial(_turn, way, callers), ratio_to=bare)
         for name, way in ((bare, bare_way), (ours, our_way))
     ]
+
+
+def _groups(bare: lmdb.Environment, store: LmdbStore) -> list[Alternative]:
+    """All keys of a group at once; both sides hold the same ones."""
+    names = [f"bare lmdb cursor over {KEYS:,}", f"LmdbStore get_group of {KEYS:,}"]
+    ways: list[Callable[[int], object]] = [
+        functools.partial(_scan, bare),
+        functools.partial(_read_group, store),
+    ]
+    return [
+        Alternative(name=name, turn=functools.partial(_turn, way, 1), ratio_to=names[0])
+        for name, way in zip(names, ways, strict=True)
+    ]
+
+
+def _scan(env: lmdb.Environment, _number: int) -> list[tuple[bytes, bytes]]:
+    with env.begin() as txn:
+        return list(txn.cursor())
+
+
+def _read_group(store: LmdbStore, _number: int) -> object:
+    return store.state.group("bench")
 
 
 def _turn(way: Callable[[int], object], callers: int, seconds: float) -> Sample:
@@ -111,24 +131,10 @@ def _bare(path: Path) -> Iterator[lmdb.Environment]:
 
 @contextlib.contextmanager
 def _store(path: Path) -> Iterator[LmdbStore]:
-    """A store with a thread that commits, as the writer actor does, and all keys set."""
-    store = LmdbStore(path, SystemClock(), map_bytes_max=MAP_BYTES)
-    store.open()
-
-    def commit() -> None:
-        with contextlib.suppress(StoreClosedError):
-            while True:
-                store.commit_waiting(wait_s=COMMIT_WAIT_S)
-
-    writer = threading.Thread(target=commit)
-    writer.start()
-    try:
+    with committing_store(path, map_bytes_max=MAP_BYTES) as store:
         group = [StateSet(group="bench", key=_key(key), value=VALUE) for key in range(KEYS)]
         store.commit(group).result()
         yield store
-    finally:
-        store.close()
-        writer.join()
 
 
 if __name__ == "__main__":

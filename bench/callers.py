@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Callable
 
-from bench.rows import Sample, percentile_ms
+from bench.rows import Sample, percentile_ms, quantiles_ms
 
 CALLER_STRIDE = 1 << 32
 """Numbers of calls: caller 0 counts from 0, caller 1 from here, and so on."""
@@ -58,4 +58,5 @@ def sample_of(latencies_s: list[float], elapsed_s: float, cpu_s: float, *, each:
         p50_ms=percentile_ms(latencies_s, 0.5),
         p99_ms=percentile_ms(latencies_s, 0.99),
         cpu_us=cpu_s / count * 1e6,
+        quantiles_ms=quantiles_ms(latencies_s),
     )

@@ -1,14 +1,17 @@
 """An HTTP load generator of few lines, in a process of its own.
 
 Connections are kept alive, and each sends its next request when the last was answered. Parsing
-is the least that tells one answer from the next: the status and Content-Length.
+is the least that tells one answer from the next: the status and Content-Length. It goes on until
+the seconds are over and so many requests were answered, so that a server that answers one a
+second is measured too; then it waits for the answers that it is owed.
 
-    python -m bench.load PORT SECONDS CONNECTIONS METHOD PATH [JSON]
+    python -m bench.load PORT SECONDS CONNECTIONS COUNT_MIN METHOD PATH [JSON]
 """
 
 from __future__ import annotations
 
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,10 +21,13 @@ from pathlib import Path
 
 import msgspec
 
-from bench.rows import percentile_ms
+from bench.rows import Sample, percentile_ms, quantiles_ms
+from bench.servers import Server
+from bench.usage import tree_cpu_s
 
 RECEIVE_BYTES = 65536
 ANSWER_S_MAX = 10.0
+ANSWERS_S_MAX = 60.0
 WRK_REPORT = Path(__file__).parent / "wrk_report.lua"
 
 
@@ -41,13 +47,18 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client saw. `failed` counts answers that were not 200, and lost connections."""
+    """What a client saw. `failed` counts answers that were not 200, and lost connections.
+
+    `begin_s` is by the machine's monotonic clock; wrk does not tell it.
+    """
 
     count: int
     failed: int
     elapsed_s: float
     p50_ms: float
     p99_ms: float
+    quantiles_ms: list[float] = []
+    begin_s: float = 0.0
 
 
 class _Connection:
@@ -65,7 +76,7 @@ class _Connection:
         self.send()
 
     def send(self) -> None:
-        self.begin_s = time.perf_counter()
+        self.begin_s = time.monotonic()
         self.socket.sendall(self._request)
 
     def receive(self) -> bytes | None:
@@ -84,7 +95,9 @@ class _Connection:
         return head
 
 
-def generate(port: int, request: Request, *, seconds: float, connections: int) -> Load:
+def generate(
+    port: int, request: Request, *, seconds: float, connections: int, count_min: int = 1
+) -> Load:
     """Keep so many connections busy from this process."""
     data = request.to_bytes()
     poll = select.epoll()
@@ -95,40 +108,56 @@ def generate(port: int, request: Request, *, seconds: float, connections: int) -
         poll.register(connection.socket.fileno(), select.EPOLLIN)
 
     latencies, failed = array("d"), 0
-    begin_s = time.perf_counter()
+    begin_s = time.monotonic()
     for _ in range(connections):
         add(_Connection(port, data))
-    while (now_s := time.perf_counter()) - begin_s < seconds:
-        for number, _mask in poll.poll(seconds):
+    while open_ones:
+        for number, _mask in poll.poll(ANSWER_S_MAX):
             connection = open_ones[number]
             head = connection.receive()
             if head is None:
                 continue
+            now_s = time.monotonic()
             if head:
-                latencies.append(time.perf_counter() - connection.begin_s)
-                failed += not head.startswith(b"HTTP/1.1 200")
-            if head and b"connection: close" not in head.lower():
+                latencies.append(now_s - connection.begin_s)
+            failed += not head.startswith(b"HTTP/1.1 200")
+            elapsed_s = now_s - begin_s
+            is_over = elapsed_s >= seconds and len(latencies) >= count_min
+            if head and b"connection: close" not in head.lower() and not is_over:
                 connection.send()
-            else:
-                poll.unregister(number)
-                del open_ones[number]
-                connection.socket.close()
-                failed += not head
+                continue
+            poll.unregister(number)
+            del open_ones[number]
+            connection.socket.close()
+            if not is_over:
                 connection.connect()
                 add(connection)
-    for connection in open_ones.values():
-        connection.socket.close()
+        if time.monotonic() - begin_s > seconds + ANSWERS_S_MAX:
+            failed += len(open_ones)
+            break
     return Load(
         count=len(latencies),
         failed=failed,
-        elapsed_s=now_s - begin_s,
+        elapsed_s=time.monotonic() - begin_s,
         p50_ms=percentile_ms(latencies, 0.5),
         p99_ms=percentile_ms(latencies, 0.99),
+        quantiles_ms=quantiles_ms(latencies),
+        begin_s=begin_s,
     )
 
 
-def run(client: str, port: int, request: Request, *, seconds: float, connections: int) -> Load:
+def run(
+    client: str,
+    port: int,
+    request: Request,
+    *,
+    seconds: float,
+    connections: int,
+    count_min: int = 1,
+) -> Load:
     """Have a process of its own generate the load; client is `wrk` or `python`.
+
+    wrk ends when its seconds are over, however few requests were answered.
 
     Raises:
         SystemExit: an answer was not 200, so the figures would mean nothing.
@@ -136,17 +165,17 @@ def run(client: str, port: int, request: Request, *, seconds: float, connections
     if client == "wrk":
         # wrk takes whole seconds only.
         command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s"]
-        command += ["-s", str(WRK_REPORT), f"http://127.0.0.1:{port}{request.path}"]
-        command += ["--", request.method, request.body]
+        command += ["--timeout", f"{ANSWER_S_MAX:g}s", "-s", str(WRK_REPORT)]
+        command += [f"http://127.0.0.1:{port}{request.path}", "--", request.method, request.body]
     else:
         command = [sys.executable, "-m", "bench.load", str(port), str(seconds), str(connections)]
-        command += [request.method, request.path, request.body]
+        command += [str(count_min), request.method, request.path, request.body]
     ended = subprocess.run(
         command,
         cwd=Path(__file__).parents[1],
         capture_output=True,
         check=False,
-        timeout=seconds + 60,
+        timeout=seconds + 2 * ANSWERS_S_MAX,
     )
     if ended.returncode:
         raise SystemExit(f"{client} failed: {ended.stderr.decode()}")
@@ -156,11 +185,50 @@ def run(client: str, port: int, request: Request, *, seconds: float, connections
     return load
 
 
+def sample_of_load(
+    client: str,
+    server: Server,
+    request: Request,
+    *,
+    connections: int,
+    seconds: float,
+    count_min: int = 1,
+) -> Sample:
+    """Load a server for one turn; what it cost is that of the server's processes."""
+    cpu_s = tree_cpu_s(server.pid)
+    load = run(
+        client,
+        server.port,
+        request,
+        seconds=seconds,
+        connections=connections,
+        count_min=count_min,
+    )
+    cpu_s = tree_cpu_s(server.pid) - cpu_s
+    return Sample(
+        per_s=load.count / load.elapsed_s,
+        p50_ms=load.p50_ms,
+        p99_ms=load.p99_ms,
+        cpu_us=cpu_s / load.count * 1e6,
+        quantiles_ms=load.quantiles_ms,
+    )
+
+
+def usual_client() -> str:
+    """Name the best client that is installed."""
+    return "wrk" if shutil.which("wrk") else "python"
+
+
 def main() -> None:
     """Generate load as the command line says and print what was seen."""
-    port, seconds, connections, method, path, body = sys.argv[1:]
-    request = Request(path=path, method=method, body=body)
-    load = generate(int(port), request, seconds=float(seconds), connections=int(connections))
+    port, seconds, connections, count_min, method, path, body = sys.argv[1:]
+    load = generate(
+        int(port),
+        Request(path=path, method=method, body=body),
+        seconds=float(seconds),
+        connections=int(connections),
+        count_min=int(count_min),
+    )
     sys.stdout.write(msgspec.json.encode(load).decode() + "\n")
 
 

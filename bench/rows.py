@@ -23,17 +23,26 @@ PACKAGES = (
     "pykka",
     "lmdb",
     "msgspec",
+    "uvloop",
+    "fastapi",
+    "uvicorn",
     "dramatiq",
     "celery",
+    "taskiq",
+    "taskiq-redis",
+    "huey",
     "redis",
 )
+QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
+"""The shares of all operations that a distribution of latencies is told by."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """What one turn of one alternative measured.
 
     `cpu_us` is the processor time of each operation, of all processes that took part but the
-    load generator; `more` holds figures that one bench alone has.
+    load generator; `more` holds figures that one bench alone has. `quantiles_ms` are the
+    latencies at QUANTILES, or nothing.
     """
 
     per_s: float
@@ -41,6 +50,15 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float
     cpu_us: float
     more: Mapping[str, float] = {}
+    quantiles_ms: Sequence[float] = ()
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of a result on a curve: `of` names it, `at` is how much of `axis` there was."""
+
+    of: str
+    axis: str
+    at: float
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +81,8 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What one alternative came to.
 
-    `ratio` is its operations a second over those of `ratio_to` in the same round.
+    `ratio` is its operations a second over those of `ratio_to` in the same round. `each` has
+    every figure of every round, in their order, so that any two results of a row can be compared.
     """
 
     name: str
@@ -74,6 +93,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ratio: Spread
     ratio_to: str
     more: Mapping[str, Spread] = {}
+    each: Mapping[str, Sequence[float]] = {}
+    quantiles_ms: Sequence[float] = ()
+    curve: Curve | None = None
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +118,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
     settings: Mapping[str, str | int | float]
     results: Sequence[Result]
+    load_average: float = 0.0
+    """Of the machine over its last minute, at the end: what others did meanwhile is in it too."""
 
 
 def make_row(
@@ -116,6 +140,7 @@ def make_row(
         rounds=rounds,
         settings=settings,
         results=results,
+        load_average=round(os.getloadavg()[0], 2),
     )
 
 
@@ -152,6 +177,15 @@ def percentile_ms(latencies_s: Sequence[float], share: float) -> float:
         return 0.0
     ordered = sorted(latencies_s)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
+
+
+def quantiles_ms(latencies_s: Sequence[float]) -> list[float]:
+    """Find the latencies at QUANTILES, in milliseconds; nothing of none."""
+    if not latencies_s:
+        return []
+    ordered = sorted(latencies_s)
+    last = len(ordered) - 1
+    return [_short(ordered[min(last, int(len(ordered) * share))] * 1000) for share in QUANTILES]
 
 
 def _cpu_model() -> str:

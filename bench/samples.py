@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.rows import Sample, percentile_ms
+from bench.rows import Sample, percentile_ms, quantiles_ms
 
 
 def sample_of_flow(
@@ -26,4 +26,5 @@ def sample_of_flow(
             "emit_p50_ms": percentile_ms(emits_s, 0.5),
             "emit_p99_ms": percentile_ms(emits_s, 0.99),
         },
+        quantiles_ms=quantiles_ms(latencies_s),
     )

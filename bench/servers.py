@@ -1,4 +1,4 @@
-"""gunicorn with an application, started, asked whether it is ready, and stopped."""
+"""Servers of ours and of others: started, asked whether they are ready, and stopped."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 ROOT = Path(__file__).parents[1]
 PROJECTS = ROOT / "bench" / "projects"
+OUR_WORKER = "motia_actors.web.worker.ActorWorker"
 START_S_MAX = 20.0
 STOP_S_MAX = 20.0
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.01
 
 
 class GunicornSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,56 +33,99 @@ class GunicornSettings(msgspec.Struct, frozen=True, kw_only=True):
     def options(self) -> list[str]:
         """Write them as gunicorn's options."""
         options = ["-k", self.worker_class, "-w", str(self.workers), "--keep-alive", "75"]
-        if self.worker_class not in (
-            "sync",
-            "gevent",
-        ):  # It would turn the sync worker into this one.
+        # The sync worker would be turned into gthread by it; the others have no use for it.
+        if self.worker_class not in ("sync", "gevent", "asgi"):
             options += ["--threads", str(self.threads)]
         return [*options, "--no-control-socket", "--log-level", "error"]
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """A running server: its port on this machine and its first process."""
+    """A running server: its port on this machine, its first process, and what its start took."""
 
     port: int
     pid: int
+    start_s: float = 0.0
 
 
 @contextlib.contextmanager
-def serving(
-    app: str, settings: GunicornSettings, *, ready: str, env: Mapping[str, str] | None = None
+def launched(
+    command: Sequence[str],
+    *,
+    port: int,
+    ready: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    within_s: float = START_S_MAX,
+    log: Path | None = None,
 ) -> Iterator[Server]:
-    """Serve app, as `module:name`, until the block ends; ready is a path that answers 200."""
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
+    """Run command, which listens on port, until the block ends; ready is a path that answers 200.
+
+    What it says goes to the file log, or else to stderr.
+
+    Raises:
+        SystemExit: it ended, or was not ready in time.
+    """
     kept = {name: value for name, value in os.environ.items() if "MOTIA" not in name}
-    process = subprocess.Popen(
-        [*command, *settings.options(), app],
-        cwd=ROOT,
-        env={**kept, "LOG_LEVEL": "error", **(env or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        start_new_session=True,
-    )
+    began_s = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        output = sys.stderr if log is None else stack.enter_context(log.open("w"))
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**kept, "LOG_LEVEL": "error", **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     try:
-        _wait_until_ready(process, port, ready)
-        yield Server(port=port, pid=process.pid)
+        _wait_until_ready(process, port, ready, within_s=within_s)
+        yield Server(port=port, pid=process.pid, start_s=time.monotonic() - began_s)
     finally:
         stop(process)
 
 
 @contextlib.contextmanager
+def serving(
+    app: str,
+    settings: GunicornSettings,
+    *,
+    ready: str,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+) -> Iterator[Server]:
+    """Serve app, as `module:name`, by gunicorn."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
+    command += [*settings.options(), app]
+    with launched(command, port=port, ready=ready, env=env, log=log) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving_uvicorn(app: str, *, ready: str, workers: int = 1) -> Iterator[Server]:
+    """Serve an ASGI app by uvicorn, with uvloop and httptools as it finds them."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", str(workers), "--no-access-log", "--log-level", "error", app]
+    with launched(command, port=port, ready=ready) as server:
+        yield server
+
+
+@contextlib.contextmanager
 def serving_project(
-    project: str,
+    project: str | Path,
     settings: GunicornSettings,
     *,
     data: Path,
     ready: str,
     env: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> Iterator[Server]:
-    """Serve one of our projects, with its data in a folder."""
+    """Serve one of our projects, or one in a folder elsewhere, with its data in a folder."""
     ours = {"MOTIA_PROJECT": str(PROJECTS / project), "MOTIA_STORE": f"lmdb://{data.resolve()}"}
-    with serving("motia_actors.wsgi", settings, ready=ready, env={**ours, **(env or {})}) as server:
+    env = {**ours, **(env or {})}
+    with serving("motia_actors.wsgi", settings, ready=ready, env=env, log=log) as server:
         yield server
 
 
@@ -92,11 +136,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> None:
-    until_s = time.monotonic() + START_S_MAX
+def _wait_until_ready(
+    process: subprocess.Popen[bytes], port: int, path: str, *, within_s: float
+) -> None:
+    until_s = time.monotonic() + within_s
     while time.monotonic() < until_s:
         if process.poll() is not None:
-            raise SystemExit(f"gunicorn ended with {process.returncode} before it was ready")
+            raise SystemExit(f"the server ended with {process.returncode} before it was ready")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_S_MAX)
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", path)
@@ -104,7 +150,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) ->
                 return
         connection.close()
         time.sleep(LOOK_EVERY_S)
-    raise SystemExit(f"nothing answered 200 to GET {path} within {START_S_MAX:g} s")
+    raise SystemExit(f"nothing answered 200 to GET {path} within {within_s:g} s")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -15,12 +15,12 @@ def table(row: Row) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in row.settings.items())
     versions = ", ".join(f"{name} {value}" for name, value in row.versions.items())
     lines = [
-        f"`{row.command}`, {row.at}, {row.rounds} rounds; {settings}",
+        f"`{row.command}`, {row.at}, {row.rounds} rounds, load {row.load_average:g}; {settings}",
         "",
         f"{machine.cpus} CPUs, {machine.model}, {machine.kernel}, {machine.python}; {versions}",
         "",
-        "| | ratio | per second | p50 ms | p99 ms | CPU µs |",
-        "|---|---|---|---|---|---|",
+        "| | ratio | per second | p50 ms | p99 ms | CPU µs | more |",
+        "|---|---|---|---|---|---|---|",
         *map(_line, row.results),
     ]
     return "\n".join(lines)
@@ -35,6 +35,7 @@ def _line(result: Result) -> str:
         f"{result.p50_ms.median:g}",
         f"{result.p99_ms.median:g}",
         f"{result.cpu_us.median:g}",
+        ", ".join(f"{name} {spread.median:g}" for name, spread in result.more.items()),
     ]
     return f"| {' | '.join(cells)} |"
 

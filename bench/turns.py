@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from bench.rows import Result, Sample, Spread
+from bench.rows import Curve, Result, Sample, Spread
 
 
 class Alternative(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +17,7 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     turn: Callable[[float], Sample]
     ratio_to: str
+    curve: Curve | None = None
 
 
 def take_turns(alternatives: Sequence[Alternative], *, seconds: float, rounds: int) -> list[Result]:
@@ -53,7 +55,26 @@ def _result(
         more={
             name: Spread.of([sample.more[name] for sample in samples]) for name in samples[0].more
         },
+        each=_each(samples),
+        quantiles_ms=_quantiles(samples),
+        curve=alternative.curve,
     )
+
+
+def _each(samples: Sequence[Sample]) -> dict[str, list[float]]:
+    return {
+        "per_s": [sample.per_s for sample in samples],
+        "p50_ms": [sample.p50_ms for sample in samples],
+        "p99_ms": [sample.p99_ms for sample in samples],
+        "cpu_us": [sample.cpu_us for sample in samples],
+        **{name: [sample.more[name] for sample in samples] for name in samples[0].more},
+    }
+
+
+def _quantiles(samples: Sequence[Sample]) -> list[float]:
+    """The middle of all rounds at each quantile."""
+    known = [sample.quantiles_ms for sample in samples if sample.quantiles_ms]
+    return [statistics.median(column) for column in zip(*known, strict=True)]
 
 
 def _tell(line: str) -> None:

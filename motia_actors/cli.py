@@ -17,7 +17,8 @@ from rich.text import Text
 
 from motia_actors.cli_data import data
 from motia_actors.cli_dlq import dlq
-from motia_actors.cli_new import generate, new
+from motia_actors.cli_generate import generate
+from motia_actors.cli_new import new
 from motia_actors.cli_project import folder_of, project_option, settings_of
 from motia_actors.errors import MotiaError
 from motia_actors.running import concurrency_of, limit_s_of, read_project

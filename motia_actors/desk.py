@@ -13,6 +13,8 @@ from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Stream
 from motia_actors.steps.flows import drawing_id
 from motia_actors.store import EventPut, Store
+from motia_actors.telemetry.recorded import emitted_by_hand
+from motia_actors.telemetry.spans import Tracer
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.web.control import Control, StepSource
 from motia_actors.web.dead_letters import Letterbox
@@ -26,12 +28,19 @@ class Desk(Control, Letterbox):
         system: The actors.
         clock: What time it is.
         catalog: The steps and streams as they are now.
+        tracer: Names the traces of what is emitted by hand.
     """
 
     def __init__(
-        self, *, store: Store, system: System, clock: Clock, catalog: Callable[[], Catalog]
+        self,
+        *,
+        store: Store,
+        system: System,
+        clock: Clock,
+        catalog: Callable[[], Catalog],
+        tracer: Tracer | None = None,
     ) -> None:
-        self.store = store
+        self.store, self._tracer = store, tracer or Tracer(clock)
         self.version = version("motia-actors")
         self._system, self._clock, self._catalog = system, clock, catalog
 
@@ -41,14 +50,17 @@ class Desk(Control, Letterbox):
         if not targets:
             return
         now_s = self._clock.now_s()
+        trace = self._tracer.begin()
         event = Event(
             id=new_event_id(now_s),
             topic=topic,
             data=encode(data),
             trace_id=new_trace_id(now_s),
             flows=flows,
+            trace=trace,
         )
         self.store.write(EventPut(event=event, targets=targets))
+        emitted_by_hand(self._tracer, event, trace, start_s=now_s, deliveries=len(targets))
 
     def step_names(self) -> Mapping[str, str]:
         """Names of the project's steps by id."""

@@ -13,9 +13,9 @@ import msgspec
 from motia_actors.arguments import Queueing, briefly, key_text, queueing
 from motia_actors.clock import Clock
 from motia_actors.errors import InvalidInputError, UnknownStreamError, UsageError
-from motia_actors.messages import Call, Event, Target
+from motia_actors.messages import Call, Event, Target, Trace
 from motia_actors.payload import decode, encode
-from motia_actors.promise import Promise
+from motia_actors.promise import Promise, all_of
 from motia_actors.runner import Effects
 from motia_actors.steps.config import Step
 from motia_actors.store import (
@@ -28,6 +28,7 @@ from motia_actors.store import (
     StreamDelete,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Write,
 )
 from motia_actors.telemetry.logs import LEVELS, Level, LogRecord, LogSink
@@ -89,6 +90,9 @@ class CallEffects(Effects):
             UsageError: event is no mapping with a text `topic`, or says wrongly how to queue it.
             PayloadError: its data has no JSON form.
         """
+        return self._emit(event, self.call.trace)
+
+    def _emit(self, event: Mapping[str, Any], trace: Trace | None) -> Promise[str | None]:
         topic = event.get("topic") if isinstance(event, Mapping) else None
         if not isinstance(topic, str):
             raise UsageError(
@@ -116,6 +120,7 @@ class CallEffects(Effects):
             trace_id=self.call.trace_id,
             flows=step.flows,
             group_id=None if group is None else key_text("messageGroupId", group),
+            trace=trace,
         )
         targets = world.route(topic)
         if not targets:
@@ -204,30 +209,40 @@ class CallEffects(Effects):
         if data is None or data is False or data in (0, ""):
             return _NOTHING
         group, item_id = key_text("group", group), key_text("id", item_id)
-        fields = data if isinstance(data, dict) else decode(encode(data))
-        if not isinstance(fields, dict):
-            raise UsageError(
-                f"stream {stream!r} keeps objects, not {briefly(data)}; "
-                f"write set(group, id, {{'value': …}})"
-            )
-        item = {**fields, "id": item_id}
-        item.pop("__motia", None)  # It comes back with what was read before.
+        item = _fields(stream, "set", data, item_id)
         encoded = encode(item)
         if validator is not None and self._world.validate != "off":
             self._check(stream, item_id, validator(decode(encoded)))
         write = StreamSet(stream=stream, group=group, item_id=item_id, data=encoded)
         return self._write(write, lambda _: _marked(item, stream, group))
 
+    def stream_update(self, stream: str, group: str, item_id: str, patch: object) -> Promise[Any]:
+        """Merge the fields of patch into the item, in one step; answers it, or None without one.
+
+        Raises:
+            UsageError: patch is no object.
+            InvalidInputError: in the promise: what comes of it breaks the stream's schema.
+        """
+        validator = self._known(stream)
+        group, item_id = key_text("group", group), key_text("id", item_id)
+        fields = _fields(stream, "update", patch, item_id)
+        check = None
+        if validator is not None and self._world.validate != "off":
+
+            def check(data: bytes) -> None:
+                self._check(stream, item_id, validator(decode(data)))
+
+        write = StreamUpdate(
+            stream=stream, group=group, item_id=item_id, patch=encode(fields), check=check
+        )
+        return self._write(write, _marker(stream, group))
+
     def stream_delete(self, stream: str, group: str, item_id: str) -> Promise[Any]:
         """Remove; answers the old item with `__motia`, or None."""
         self._known(stream)
         group = key_text("group", group)
         write = StreamDelete(stream=stream, group=group, item_id=key_text("id", item_id))
-
-        def old(data: bytes | None) -> Any:
-            return None if data is None else _marked(decode(data), stream, group)
-
-        return self._write(write, old)
+        return self._write(write, _marker(stream, group))
 
     def stream_send(
         self, stream: str, channel: Mapping[str, Any], event: Mapping[str, Any]
@@ -263,6 +278,7 @@ class CallEffects(Effects):
             trace_id=self.call.trace_id,
             flows=self._step.flows,
             step=self._step.name,
+            attempt=0 if self.call.delivery is None else self.call.delivery.attempt,
             fields=fields,
         )
         world.log.write(record)
@@ -276,10 +292,12 @@ class CallEffects(Effects):
         if self._pending is None:
             return _NOTHING
         pending = self._pending = [one for one in self._pending if _is_open(one)]
-        return _all(list(pending)) if pending else _NOTHING
+        return all_of(list(pending)) if pending else _NOTHING
 
     def _write(self, write: Write[T], answer: Callable[[T], Any]) -> Promise[Any]:
-        committed = self._store.commit([write])
+        # What a delivery sets off is old work: it is finished also where new work is refused.
+        is_old = self.call.delivery is not None
+        committed = self._store.commit([write], may_use_reserve=is_old)
         if committed.is_done and committed.error is None:
             return Promise.of(answer(cast("T", committed.result()[0])))
         if self._pending is None:
@@ -318,27 +336,6 @@ def _is_open(promise: Promise[list[object]]) -> bool:
     return not promise.is_done or promise.error is not None
 
 
-def _all(promises: list[Promise[list[object]]]) -> Promise[None]:
-    """Kept once all are, in order, so that the first to have started is the one blamed."""
-    settled: Promise[None] = Promise()
-    left = iter(promises)
-
-    def next_one(_: Promise[list[object]] | None) -> None:
-        # A loop over those that are done, so that many of them take no stack.
-        for promise in left:
-            if not promise.is_done:
-                promise.on_done(next_one)
-                return
-        failed = next((one.error for one in promises if one.error is not None), None)
-        if failed is not None:
-            settled.set_error(failed)
-        else:
-            settled.set(None)
-
-    next_one(None)
-    return settled
-
-
 def _set(promise: Promise[Any], make: Callable[[], Any]) -> None:
     try:
         promise.set(make())
@@ -356,6 +353,24 @@ def _same(value: T) -> T:
 
 def _decoded(data: bytes | None) -> Any:
     return None if data is None else decode(data)
+
+
+def _fields(stream: str, operation: str, data: object, item_id: str) -> dict[str, Any]:
+    """What a handler gives for an item, as a dict with the item's id."""
+    fields = data if isinstance(data, dict) else decode(encode(data))
+    if not isinstance(fields, dict):
+        raise UsageError(
+            f"stream {stream!r} keeps objects, not {briefly(data)}; "
+            f"write {operation}(group, id, {{'value': …}})"
+        )
+    fields = {**fields, "id": item_id}
+    fields.pop("__motia", None)  # It comes back with what was read before.
+    return fields
+
+
+def _marker(stream: str, group: str) -> Callable[[bytes | None], Any]:
+    """What makes the answer of a write into what handlers get."""
+    return lambda data: None if data is None else _marked(decode(data), stream, group)
 
 
 def _marked(item: Any, stream: str, group: str) -> Any:

@@ -142,20 +142,21 @@ class NotRunError(ActorError):
 
 
 class ChildDiedError(ActorError):
-    """The process that ran the step ended, or hung and was killed. The caller may try again.
+    """The process that ran the step ended, or was killed. The caller may try again.
 
-    `exit_code` is below 0 where a signal ended it; `tail` is what it wrote to stderr last.
+    `exit_code` is below 0 where a signal ended it; `killed_for` is why the runtime itself did;
+    `tail` is what it wrote to stderr last.
     """
 
     retry_after_s: float | None = None
 
     def __init__(
-        self, file: str, *, exit_code: int | None, is_hung: bool = False, tail: str = ""
+        self, file: str, *, exit_code: int | None, killed_for: str = "", tail: str = ""
     ) -> None:
-        how = "was killed, for it gave no sign of life" if is_hung else f"ended with {exit_code}"
+        how = f"was killed, for {killed_for}" if killed_for else f"ended with {exit_code}"
         said = f"; it said last: {tail}" if tail else ""
         super().__init__(f"the process that ran {file} {how}{said}")
-        self.file, self.exit_code, self.is_hung, self.tail = file, exit_code, is_hung, tail
+        self.file, self.exit_code, self.killed_for, self.tail = file, exit_code, killed_for, tail
 
 
 class TimeLimitError(ActorError):

@@ -87,6 +87,11 @@ class Live:
         store.notifier.listen(self._wake)
 
     @property
+    def count(self) -> int:
+        """How many sockets are open."""
+        return len(self._clients)
+
+    @property
     def rooms(self) -> Rooms:
         """The rooms; made on the loop's thread."""
         if self._rooms is None:

@@ -9,11 +9,25 @@ import msgspec
 StepKind = Literal["api", "event", "cron"]
 
 
+class Trace(msgspec.Struct, frozen=True, array_like=True):
+    """Where something stands in a distributed trace, as W3C Trace Context has it.
+
+    `w3c_id` is the trace's 32 and `span_id` the span's 16 hexadecimal digits; `is_sampled`: its
+    spans are kept; `state` is the vendors' own tracestate, passed on unread.
+    """
+
+    w3c_id: str
+    span_id: str
+    is_sampled: bool = False
+    state: str = ""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something emitted, before it is known who hears of it.
 
     `id` is unique for ever and made by the emitter; `data` is JSON; `flows` are the emitter's;
     `group_id` is Motia's messageGroupId: deliveries of one group to a FIFO step keep order.
+    `trace` is the span that emitted it, where there was one.
     """
 
     id: str
@@ -22,6 +36,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str
     flows: tuple[str, ...] = ()
     group_id: str | None = None
+    trace: Trace | None = None
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +164,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a step's handler.
 
     `input` is a Request for api, the event's decoded data for event, None for cron.
-    `delivery` is set where the call came out of the queue.
+    `delivery` is set where the call came out of the queue. `trace` is the call's own span, and
+    `parent` the id of the span it belongs to.
     """
 
     kind: StepKind
@@ -157,6 +173,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     flows: tuple[str, ...]
     input: Any = None
     delivery: Delivery | None = None
+    trace: Trace | None = None
+    parent: str | None = None
 
 
 class Returned(msgspec.Struct, frozen=True):

@@ -6,8 +6,8 @@ of native locks, so that it works between greenlets' threads and actors' threads
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar, cast
 
 from motia_actors.errors import TimeLimitError
 from motia_actors.threads import Lock, allocate_lock
@@ -107,3 +107,24 @@ class Promise(Generic[T]):
             for callback in callbacks:
                 callback(self)
         return True
+
+
+def all_of(promises: Sequence[Promise[Any]]) -> Promise[None]:
+    """Kept once all are, in order, so that the first to have started is the one blamed."""
+    settled: Promise[None] = Promise()
+    left = iter(promises)
+
+    def next_one(_: Promise[Any] | None) -> None:
+        # A loop over those that are done, so that many of them take no stack.
+        for promise in left:
+            if not promise.is_done:
+                promise.on_done(next_one)
+                return
+        failed = next((one.error for one in promises if one.error is not None), None)
+        if failed is not None:
+            settled.set_error(failed)
+        else:
+            settled.set(None)
+
+    next_one(None)
+    return settled

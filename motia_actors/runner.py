@@ -79,6 +79,10 @@ class Effects(Protocol):
         """Store the item whole; answers it with `id` and `__motia`."""
         ...
 
+    def stream_update(self, stream: str, group: str, item_id: str, patch: object) -> Promise[Any]:
+        """Merge the fields of patch into the item, in one step; answers it, or None."""
+        ...
+
     def stream_delete(self, stream: str, group: str, item_id: str) -> Promise[Any]:
         """Remove; answers the old item with `__motia`, or None."""
         ...

@@ -19,9 +19,10 @@ from motia_actors.actors.system import StepPlan, System
 from motia_actors.clock import Clock
 from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk
-from motia_actors.effects import CallEffects, World
+from motia_actors.effects import World
 from motia_actors.live import Live
 from motia_actors.messages import Event, Failed
+from motia_actors.observing import Observatory
 from motia_actors.project import Project
 from motia_actors.runner import Handler
 from motia_actors.runners.languages import Languages
@@ -37,23 +38,21 @@ from motia_actors.stores.memory import MemoryStore
 from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import native_calls
+from motia_actors.traced import effects_of
 from motia_actors.watch import Watcher
 from motia_actors.web.answers import Endpoint
 from motia_actors.web.api import ApiRoute, Front, WebSettings
-from motia_actors.web.assets import Assets
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
 from motia_actors.web.guard import Guard
 from motia_actors.web.limits import Limits
 from motia_actors.web.routes import Route
-from motia_actors.workbench.api import bench_routes
-from motia_actors.workbench.bench import Bench
+from motia_actors.workbench.mounting import page_routes, workbench_routes
 
 logger = logging.getLogger("motia_actors")
 
 OFFLOADED_MAX = 256
 """Requests that wait for their step at a time, under gevent."""
-WORKBENCH = Path(__file__).parent / "workbench"
 EXIT_FATAL = 70
 """EX_SOFTWARE of sysexits.h: gunicorn starts another worker."""
 
@@ -78,6 +77,7 @@ class Running:
             settings.project, self.languages.runners, timezone=settings.timezone or None
         )
         self.store = store or _store(settings, clock)
+        self.observatory = Observatory(settings, clock, store=self.store, log=self.log)
         self.system = System(
             store=self.store,
             clock=clock,
@@ -88,6 +88,11 @@ class Running:
             retention=Retention(
                 dead_age_s=settings.dead_age_s, dead_count_max=settings.dead_count_max
             ),
+            tracer=self.observatory.tracer,
+            publish=self.observatory.publish,
+        )
+        self.observatory.attach(
+            self.system, lambda: self.project.catalog, sockets=lambda: self.live.count
         )
         self.front = self._front()
         self._askers = ThreadPool(name="access")
@@ -152,6 +157,7 @@ class Running:
         is_quiet = self.system.stop(drain_s=min(drain_s, self.settings.drain_s))
         if not is_quiet:
             logger.warning("stopped with work unfinished; it is run again")
+        self.observatory.close()
         self.store.close()
         self._askers.close()
         self.languages.close()
@@ -196,7 +202,7 @@ class Running:
         return StepPlan(
             step=step,
             handler=handler,
-            effects_for=functools.partial(CallEffects, world, step),
+            effects_for=functools.partial(effects_of, world, self.observatory.tracer, step),
             limit_s=limit_s_of(step, settings),
             concurrency=concurrency_of(step, settings),
             check=self._input_check(step),
@@ -230,6 +236,7 @@ class Running:
             system=self.system,
             clock=self.clock,
             catalog=lambda: self.project.catalog,
+            tracer=self.observatory.tracer,
         )
         return Front(
             WebSettings(
@@ -239,13 +246,23 @@ class Running:
             ),
             asker=self.system,
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
+            watch=self.observatory.watch,
             log=self._log,
             unready=self.system.is_ready,
             reserved=self._control(
                 [
                     *control_routes(desk, limits, offload=offload),
                     *dead_letter_routes(desk, limits, offload=offload),
-                    *bench_routes(self._bench(), limits, offload=offload),
+                    *self.observatory.routes(limits, offload=offload),
+                    *workbench_routes(
+                        self.store,
+                        self.system,
+                        self.clock,
+                        lambda: self.project.catalog,
+                        settings=settings,
+                        limits=limits,
+                        offload=offload,
+                    ),
                 ]
             ),
             offload=offload,
@@ -257,17 +274,7 @@ class Running:
         if not settings.is_dev and not settings.control_token:
             return []
         guarded = Guard(settings.control_token, is_dev=settings.is_dev).over(routes)
-        # The page is open, like the form of a login: what it shows is not.
-        return [*guarded, *Assets(WORKBENCH / "static").routes("/__workbench")]
-
-    def _bench(self) -> Bench:
-        return Bench(
-            store=self.store,
-            actors=self.system,
-            clock=self.clock,
-            catalog=lambda: self.project.catalog,
-            timezone=self.settings.timezone or None,
-        )
+        return [*guarded, *page_routes()]
 
     def _new_event(self, topic: str, step: Step) -> Event:
         now_s = self.clock.now_s()
@@ -277,6 +284,7 @@ class Running:
             data=b"null",
             trace_id=new_trace_id(now_s),
             flows=step.flows,
+            trace=self.observatory.tracer.begin(),
         )
 
     def _log(self, level: str, message: str, /, **fields: Any) -> None:
@@ -348,6 +356,8 @@ def _languages(settings: Settings) -> Languages:
         node_count=settings.node_count,
         node_hang_s=settings.node_hang_s,
         node_heap_mib=settings.node_heap_bytes // MIB,
+        child_calls_max=settings.child_calls_max,
+        child_memory_bytes=settings.child_memory_bytes,
     )
 
 

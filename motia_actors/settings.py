@@ -64,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a dead letter is kept."""
     dead_count_max: int = 10_000
     """How many dead letters of a step are kept; the oldest go first."""
+    trace_ratio: float = 1.0
+    """The part of all traces that is kept; what fails is always kept."""
+    traces_per_s_max: float = 50.0
+    """How many traces a worker keeps of each second; 0: any number."""
     drain_s: float = 25.0
     """How long a stop waits for handlers to finish; below gunicorn's graceful timeout."""
     node: str = ""
@@ -74,6 +78,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """After so long without a sign of life a Node process is killed and replaced."""
     node_heap_bytes: int = 0
     """Largest heap of a Node process; 0: as Node decides."""
+    child_calls_max: int = 0
+    """After so many calls a process of steps is relieved by a new one; 0: never."""
+    child_memory_bytes: int = 2 * GIB
+    """At so much resident memory a process of steps is relieved by a new one; 0: never."""
     unsafe_no_sync: bool = False
     """For tests only: commits are not flushed, and a power cut may destroy the data."""
 
@@ -184,11 +192,15 @@ SOURCES: Mapping[str, _Source] = {
     "event_concurrency": _Source("MOTIA_EVENT_CONCURRENCY", _whole(1, 10_000)),
     "dead_age_s": _Source("MOTIA_DEAD_AGE", _number(0, 3_153_600_000)),
     "dead_count_max": _Source("MOTIA_DEAD_MAX", _whole(0, 10_000_000)),
+    "trace_ratio": _Source("MOTIA_TRACE_RATIO", _number(0, 1)),
+    "traces_per_s_max": _Source("MOTIA_TRACES_PER_SECOND", _number(0, 1_000_000)),
     "drain_s": _Source("MOTIA_DRAIN_TIMEOUT", _number(0, 3_600)),
     "node": _Source("MOTIA_NODE", str),
     "node_count": _Source("MOTIA_NODE_COUNT", _whole(1, 64)),
     "node_hang_s": _Source("MOTIA_NODE_HANG", _number(1, 86_400)),
     "node_heap_bytes": _Source("MOTIA_NODE_HEAP", _size(0, 64 * GIB)),
+    "child_calls_max": _Source("MOTIA_CHILD_CALLS", _whole(0, 1_000_000_000)),
+    "child_memory_bytes": _Source("MOTIA_CHILD_MEMORY", _size(0, 64 * GIB)),
     "unsafe_no_sync": _Source("MOTIA_UNSAFE_NO_SYNC", _switch),
 }
 

@@ -28,6 +28,7 @@ from motia_actors.store import (
     Streams,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Write,
 )
 from motia_actors.threads import allocate_lock
@@ -70,8 +71,10 @@ class StoreView(Protocol):
         """Reads of the streams."""
         ...
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
-        """Keep the writes."""
+    def commit(
+        self, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
+        """Keep the writes, as Store.commit does."""
         ...
 
 
@@ -84,7 +87,12 @@ class UnitOfWork:
         self.state = _StateOverlay(store.state)
         self.streams = _StreamOverlay(store.streams)
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self,
+        writes: Sequence[Write[object]],
+        *,
+        may_use_reserve: bool = False,  # noqa: ARG002 (known once all is committed)
+    ) -> Promise[list[object]]:
         """Keep the writes back; the promise is kept at once."""
         with self._lock:
             answers = [self._apply(write) for write in writes]
@@ -100,7 +108,7 @@ class UnitOfWork:
         match write:
             case StateSet() | StateDelete() | StateClear():
                 return self.state.apply(write)
-            case StreamSet() | StreamDelete():
+            case StreamSet() | StreamUpdate() | StreamDelete():
                 return self.streams.apply(write)
             case StreamSend():
                 return None
@@ -197,7 +205,7 @@ class _StreamOverlay:
                 items.append(kept)
         return [*items, *(data for data in own.values() if data is not None)]
 
-    def apply(self, write: StreamSet | StreamDelete) -> object:
+    def apply(self, write: StreamSet | StreamUpdate | StreamDelete) -> object:
         """Write over what is seen; answers what the store would."""
         place = write.stream, write.group, write.item_id
         old = self.get(*place)
@@ -205,6 +213,12 @@ class _StreamOverlay:
             case StreamSet(data=data):
                 self._written[place] = data
                 return "create" if old is None else "update"
+            case StreamUpdate():
+                # Done again at the end, over what the item is then.
+                updated = write.applied_to(old)
+                if updated is not None:
+                    self._written[place] = updated
+                return updated
             case StreamDelete():
                 self._written[place] = None
                 return old

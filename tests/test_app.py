@@ -69,9 +69,9 @@ class Shop:
         self.app.start()
         store, commit = self.running.store, self.running.store.commit
 
-        def told(writes: Any) -> Any:
+        def told(writes: Any, **more: Any) -> Any:
             kinds = [type(write) for write in writes]
-            promise = commit(writes)
+            promise = commit(writes, **more)
             promise.on_done(lambda _: self._tell(kinds))
             return promise
 

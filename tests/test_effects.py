@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from motia_actors.effects import CallEffects
 from motia_actors.errors import (
     InvalidInputError,
     PayloadError,
@@ -19,7 +20,7 @@ from motia_actors.errors import (
     UnknownStreamError,
     UsageError,
 )
-from motia_actors.messages import Target
+from motia_actors.messages import Call, Target
 from motia_actors.store import Lease
 from tests.runners.rig import Rig
 
@@ -46,6 +47,19 @@ def test_an_emit_reaches_the_queue_with_trace_flows_and_group() -> None:
     assert delivery.event.trace_id == "K7PQ2-4431022"
     assert delivery.event.flows == ("shop",)
     assert delivery.event.group_id == "7"
+
+
+def test_only_what_a_delivery_sets_off_may_use_the_reserve_of_a_full_store() -> None:
+    rig = Rig(emits=["order.created"])
+    rig.effects().emit({"topic": "order.created", "data": 1}).result()
+    (delivery,) = rig.store.write(Lease(step="steps/charge_step.py", count_max=1, visibility_s=9.0))
+    rig.store.reserved.clear()
+
+    rig.effects("api").state_set("g", "k", 1).result()
+    handling = Call(kind="event", trace_id="T", flows=(), delivery=delivery)
+    CallEffects(rig.world, rig.step, handling).state_set("g", "k", 2).result()
+
+    assert rig.store.reserved == [False, True]
 
 
 def test_an_undeclared_topic_is_not_delivered_and_told() -> None:
@@ -311,6 +325,29 @@ def test_an_unknown_stream_is_an_error_that_names_the_known() -> None:
 def needs_text(value: object) -> Sequence[tuple[str, str]]:
     assert isinstance(value, dict)
     return [] if isinstance(value.get("text"), str) else [("text", "must be a text")]
+
+
+@pytest.mark.parametrize("validate", ["enforce", "warn", "off"])
+def test_what_an_update_makes_of_an_item_keeps_the_schema_too(validate: str) -> None:
+    rig = Rig(streams={"chat": needs_text}, validate=validate)
+    effects = rig.effects()
+    effects.stream_set("chat", "g", "1", {"text": "a", "n": 1}).result()
+
+    updated = effects.stream_update("chat", "g", "1", {"n": 2, "id": "other"}).result()
+    broken = effects.stream_update("chat", "g", "1", {"text": 5})
+
+    assert updated["text"], updated["n"] == ("a", 2)
+    assert updated["id"] == updated["__motia"]["id"] == "1"
+    if validate == "enforce":
+        with pytest.raises(InvalidInputError, match="text: must be a text"):
+            broken.result()
+        with pytest.raises(InvalidInputError):
+            effects.settle().result()
+    else:
+        assert broken.result()["text"] == 5
+    assert effects.stream_update("chat", "g", "none", {"text": "a"}).result() is None
+    with pytest.raises(UsageError, match=r"update\(group, id"):
+        effects.stream_update("chat", "g", "1", [1])
 
 
 @pytest.mark.parametrize("validate", ["enforce", "warn", "off"])

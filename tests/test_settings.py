@@ -22,7 +22,7 @@ from motia_actors.settings import (
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 LIMITS = re.compile(
-    r"(?:bytes|seconds|handlers|letters|requests|connections|processes), (\w+) to (\w+)"
+    r"(?:bytes|seconds|handlers|letters|requests|connections|processes|calls), (\w+) to (\w+)"
 )
 
 

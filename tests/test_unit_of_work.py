@@ -22,6 +22,7 @@ from motia_actors.store import (
     StreamDelete,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Write,
 )
 from motia_actors.stores.memory import MemoryStore
@@ -130,6 +131,21 @@ def test_stream_items_keep_their_places(store: MemoryStore) -> None:
     assert unit.streams.get("s", "g", "a") is None
     store.commit(unit.writes()).result()
     assert store.streams.group("s", "g") == [item("b", 2), item("c"), item("d")]
+
+
+def test_an_update_is_seen_at_once_and_done_over_what_is_there_at_the_end(
+    store: MemoryStore,
+) -> None:
+    store.write(StreamSet(stream="s", group="g", item_id="a", data=b'{"n":1}'))
+    unit = UnitOfWork(store)
+    update = StreamUpdate(stream="s", group="g", item_id="a", patch=b'{"n":2}')
+
+    assert unit.commit([update]).result() == [b'{"n":2}']
+    assert unit.streams.get("s", "g", "a") == b'{"n":2}'
+    store.write(StreamSet(stream="s", group="g", item_id="a", data=b'{"n":1,"m":7}'))
+    store.commit(unit.writes()).result()
+
+    assert store.streams.get("s", "g", "a") == b'{"n":2,"m":7}'
 
 
 def item(item_id: str, n: int = 1) -> bytes:

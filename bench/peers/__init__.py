@@ -1,1 +1,1 @@
-"""What others do with the same events: Dramatiq and Celery, each on a Redis server of its own."""
+"""What others do with the same work: task queues on a Redis server of their own, and Motia."""

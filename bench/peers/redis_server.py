@@ -39,12 +39,12 @@ def version() -> str:
 def redis_server(folder: Path, *, fsync: Fsync) -> Iterator[Server]:
     """Run it until the block ends, for this machine alone and without a password."""
     command = shutil.which("redis-server")
-    assert command is not None, "check_installed has looked for it"
+    assert command is not None, "peers.choice has looked for it"
     folder.mkdir(parents=True)
     port = free_port()
-    place = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
+    place = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder.resolve())]
     process = subprocess.Popen(
-        [command, *place, "--loglevel", "warning", *options(fsync)],
+        [command, *place, "--logfile", "log", *options(fsync)],
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
         start_new_session=True,
@@ -60,7 +60,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     until_s = time.monotonic() + START_S_MAX
     while time.monotonic() < until_s:
         if process.poll() is not None:
-            raise SystemExit(f"redis-server ended with {process.returncode} before it was ready")
+            raise SystemExit(f"redis-server ended with {process.returncode}, see log in its folder")
         with (
             contextlib.suppress(OSError),
             socket.create_connection(("127.0.0.1", port), timeout=START_S_MAX) as asking,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,12 +27,18 @@ WARM_S = 0.05
 _CELERY = ["celery", "-A", "bench.peers.celery_app", "worker", "--loglevel", "ERROR"]
 # What its workers tell each other is no part of the flow.
 _CELERY += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+_TASKIQ = ["taskiq", "worker", "--log-level", "ERROR"]
+_HUEY = ["huey.bin.huey_consumer", "bench.peers.huey_app.huey", "-q", "-d", "0.01"]
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
-    """How a peer is run: the module with `send`, and the worker as arguments of `python -m`."""
+    """How a peer is run: the module with `send`, and the worker as arguments of `python -m`.
+
+    `packages` are those it needs, by the names that they are imported by.
+    """
 
     name: str
+    packages: tuple[str, ...]
     module: str
     worker: list[str]
 
@@ -42,18 +46,33 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 PEERS = (
     Peer(
         name="dramatiq",
+        packages=("dramatiq", "redis"),
         module="bench.peers.dramatiq_app",
         worker=["dramatiq", "bench.peers.dramatiq_app", "-p", "1", "-t", str(THREADS)],
     ),
     Peer(
         name="celery threads",
+        packages=("celery", "redis"),
         module="bench.peers.celery_app",
         worker=[*_CELERY, "--pool", "threads", "--concurrency", str(THREADS)],
     ),
     Peer(
         name="celery prefork",
+        packages=("celery", "redis"),
         module="bench.peers.celery_app",
         worker=[*_CELERY, "--pool", "prefork", "--concurrency", str(os.cpu_count() or 1)],
+    ),
+    Peer(
+        name="taskiq",
+        packages=("taskiq", "taskiq_redis"),
+        module="bench.peers.taskiq_app",
+        worker=[*_TASKIQ, "bench.peers.taskiq_app:broker", "--workers", "1"],
+    ),
+    Peer(
+        name="huey",
+        packages=("huey", "redis"),
+        module="bench.peers.huey_app",
+        worker=[*_HUEY, "-k", "thread", "-w", str(THREADS)],
     ),
 )
 
@@ -100,20 +119,6 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
         ledger.wait_for(self.ledger, count, is_alive=lambda: self.worker.poll() is None)
 
 
-def check_installed() -> None:
-    """Look for the peers and the server.
-
-    Raises:
-        SystemExit: something is missing; the message says how to install it.
-    """
-    packages = [name for name in ("dramatiq", "celery", "redis") if not _is_importable(name)]
-    if packages:
-        missing = ", ".join(packages)
-        raise SystemExit(f"--peers needs {missing}: python -m pip install -e '.[bench]'")
-    if shutil.which("redis-server") is None:
-        raise SystemExit("--peers needs redis-server: apt-get install redis-server")
-
-
 @contextlib.contextmanager
 def rig(peer: Peer, folder: Path, *, fsync: Fsync) -> Iterator[Rig]:
     """Run a peer until the block ends, with its data in a folder."""
@@ -145,9 +150,7 @@ def _process(arguments: list[str], env: dict[str, str]) -> Iterator[subprocess.P
     finally:
         stop(process)
         for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-
-def _is_importable(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+            # What is left unwritten to a process that died is nobody's.
+            with contextlib.suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from motia_actors.actors.ports import Port
@@ -24,10 +24,12 @@ from motia_actors.errors import (
     MailboxFullError,
     NotRunError,
 )
-from motia_actors.messages import Call, Delivery, Failed, Outcome, Returned
+from motia_actors.messages import Call, Delivery, Failed, Outcome, Returned, Trace
 from motia_actors.payload import decode
 from motia_actors.promise import Promise
 from motia_actors.store import Ack, Bury, Extend, Release, Retry, Store, Write
+from motia_actors.telemetry.recorded import End, delivery_ended, retry_planned
+from motia_actors.telemetry.spans import Tracer, child_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +37,24 @@ RENEWALS = 3
 """A lease is renewed so many times before it would run out: two of them may fail."""
 
 
+_ENDS: Mapping[type[Write[object]], End] = {
+    Ack: "acknowledged",
+    Retry: "retried",
+    Bury: "dead",
+    Release: "released",
+}
+
+
 class Hold:
     """One delivery in our hands: its lease changes with every renewal."""
 
-    __slots__ = ("delivery", "port", "renew_s", "renewal")
+    __slots__ = ("delivery", "port", "renew_s", "renewal", "start_s", "trace")
 
-    def __init__(self, port: Port, delivery: Delivery, renew_s: float) -> None:
+    def __init__(
+        self, port: Port, delivery: Delivery, renew_s: float, *, trace: Trace, start_s: float
+    ) -> None:
         self.port, self.delivery, self.renew_s = port, delivery, renew_s
+        self.trace, self.start_s = trace, start_s
         self.renewal: Promise[list[object]] | None = None
         """On its way to the disk; the delivery must not be ended before it is known."""
 
@@ -55,12 +68,19 @@ class Deliveries:
         store: Where they come from.
         clock: For renewals.
         wake: Called with the ids of steps that have room again.
+        tracer: Takes their spans.
     """
 
     def __init__(
-        self, *, store: Store, clock: Clock, wake: Callable[[Iterable[str]], None]
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        wake: Callable[[Iterable[str]], None],
+        tracer: Tracer,
     ) -> None:
         self._store, self._clock, self._wake = store, clock, wake
+        self._tracer = tracer
         self._holds: dict[str, dict[Work, Hold]] = {}
         self._reserved: dict[str, int] = {}
         self.behind: set[str] = set()
@@ -71,15 +91,25 @@ class Deliveries:
     def take(self, port: Port, delivery: Delivery) -> Work:
         """Hold a delivery, and make it a call for the step's mailbox."""
         refused, data = _looked_at(port, delivery)
+        cause = delivery.event.trace
+        trace = self._tracer.begin() if cause is None else child_of(cause)
         call = Call(
             kind="cron" if port.step.kind == "cron" else "event",
             trace_id=delivery.event.trace_id,
             flows=port.step.flows,
             input=data,
             delivery=delivery,
+            trace=child_of(trace),
+            parent=trace.span_id,
         )
         work = Work(call, limit_s=port.limit_s)
-        hold = Hold(port, delivery, self._clock.monotonic_s() + _renew_after_s(port))
+        hold = Hold(
+            port,
+            delivery,
+            self._clock.monotonic_s() + _renew_after_s(port),
+            trace=trace,
+            start_s=self._clock.now_s(),
+        )
         self._holds.setdefault(port.step.id, {})[work] = hold
         work.answer.on_done(lambda answer: self._answered(work, hold, answer))
         if refused is not None:
@@ -126,10 +156,11 @@ class Deliveries:
     def _end(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
         step_id = hold.port.step.id
         verdict = self._verdict(hold.port, hold.delivery, answer)
+        self._record(hold, verdict, answer)
         writes: Sequence[Write[object]] = ()
         if isinstance(verdict, Ack) and work.effects is not None:
             writes = work.effects.uncommitted()
-        ended = self._store.commit([*writes, verdict])
+        ended = self._store.commit([*writes, verdict], may_use_reserve=True)
         if writes:
             ended.on_done(lambda ended: self._after_all(hold, ended))
         else:
@@ -148,6 +179,7 @@ class Deliveries:
             # Nobody's fault: it runs again, on what is there now.
             logger.debug("step %s runs again: %s", hold.port.step.name, error)
             again: Write[object] = Release(delivery=hold.delivery)
+            self._record_retry(hold, 0.0, str(error))
         elif error is None or isinstance(error, LeaseLostError):
             _log_lost(ended)
             return
@@ -155,6 +187,29 @@ class Deliveries:
             failed = Failed(kind=type(error).__name__, message=str(error))
             again = self._after_failure(hold.port, hold.delivery, failed)
         self._store.commit([again]).on_done(_log_lost)
+
+    def _record(self, hold: Hold, verdict: Write[object], answer: Promise[Outcome]) -> None:
+        failure = None
+        if isinstance(verdict, Retry | Bury):
+            failure = str(answer.error) if answer.error is not None else _said(answer.result())
+        delivery_ended(
+            self._tracer,
+            hold.port.step.name,
+            hold.trace,
+            hold.delivery,
+            is_cron=hold.port.step.kind == "cron",
+            start_s=hold.start_s,
+            end=_ENDS[type(verdict)],
+            error=failure,
+        )
+        if isinstance(verdict, Retry | Bury):
+            hold.port.meter.given_up(is_retried=isinstance(verdict, Retry))
+        if isinstance(verdict, Retry):
+            self._record_retry(hold, verdict.delay_s, failure or "")
+
+    def _record_retry(self, hold: Hold, delay_s: float, why: str) -> None:
+        name = hold.port.step.name
+        retry_planned(self._tracer, name, hold.trace, hold.delivery, delay_s=delay_s, why=why)
 
     def _verdict(self, port: Port, delivery: Delivery, answer: Promise[Outcome]) -> Write[object]:
         match answer.error or answer.result():
@@ -197,6 +252,10 @@ class Deliveries:
             "%s: %s; kept as a dead letter", failed.kind, failed.message, extra={"fields": fields}
         )
         return Bury(delivery=delivery, error=decision.error, stack=decision.stack)
+
+
+def _said(outcome: Outcome) -> str:
+    return f"{outcome.kind}: {outcome.message}" if isinstance(outcome, Failed) else ""
 
 
 def _renew_after_s(port: Port) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from motia_actors.actors.actor import Cell
+from motia_actors.actors.meter import Meter
 from motia_actors.messages import Failed, Target
 from motia_actors.steps.config import Step
 
@@ -21,6 +22,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int
     check: Callable[[Any], Failed | None] = lambda _input: None
     """Looks at an event's data before its handler does; what it answers ends the delivery."""
+    meter: Meter = msgspec.field(default_factory=Meter)
 
     @property
     def lease_max(self) -> int:

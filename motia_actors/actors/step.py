@@ -15,11 +15,13 @@ import msgspec
 from motia_actors.actors.actor import Actor, Cell, ChildFailed
 from motia_actors.actors.inline import Trust
 from motia_actors.actors.meter import Meter
-from motia_actors.actors.work import Running, Work
+from motia_actors.actors.work import Running, Work, timed_out
 from motia_actors.clock import Clock
 from motia_actors.errors import ActorError, StuckError
 from motia_actors.messages import Call, Failed, Outcome
 from motia_actors.runner import Effects, Handler
+from motia_actors.telemetry.recorded import call_ended
+from motia_actors.telemetry.spans import Tracer
 
 
 class StepSetup(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,8 @@ class StepSetup(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     trust: Trust
     meter: Meter
+    name: str
+    tracer: Tracer
 
 
 class StepActor(Actor):
@@ -60,6 +64,7 @@ class StepActor(Actor):
         assert work.limit_s is not None
         ran = f"{work.call.kind} call {work.call.trace_id} ran over {work.limit_s:g} s"
         error = StuckError(ran)
+        self._record(work, timed_out(work.limit_s))
         self._report(ChildFailed(self._cell.name, generation=self.generation, error=error))
 
     @property
@@ -81,6 +86,7 @@ class StepActor(Actor):
         work.stop = stop
         work.started_s = self._setup.clock.monotonic_s()
         work.meter = self._setup.meter
+        work.step = self._setup.name
         self._setup.running.add(work)
         return True
 
@@ -94,7 +100,16 @@ class StepActor(Actor):
         ran_s = now_s - work.started_s
         setup.trust.seen(ran_s)
         setup.meter.end(now_s, ran_s, is_failure=outcome.__class__ is Failed)
+        if not self._is_abandoned:  # Then it was recorded as given up.
+            call_ended(setup.tracer, setup.name, work.call, ran_s, outcome)
         work.set(outcome)
+
+    def _record(self, work: Work, outcome: Outcome) -> None:
+        """Record work as given up."""
+        setup = self._setup
+        assert work.started_s is not None
+        ran_s = setup.clock.monotonic_s() - work.started_s
+        call_ended(setup.tracer, setup.name, work.call, ran_s, outcome)
 
     def _put_back(self, envelope: Any) -> None:
         """Leave a message that was taken, but not begun, for the next actor."""

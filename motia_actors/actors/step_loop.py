@@ -192,7 +192,10 @@ class LoopStepActor(StepActor):
         super().abandon(work)
         for other in list(self._loop.calls):
             self._setup.running.remove(other)
-            other.answer.set_error(ActorCrashedError(f"step {self._cell.name!r} is stuck"))
+            error = ActorCrashedError(f"step {self._cell.name!r} is stuck")
+            if other is not work and other.started_s is not None:
+                self._record(other, Failed(kind=type(error).__name__, message=str(error)))
+            other.answer.set_error(error)
 
     def _turns(self) -> None:
         mailbox = self._cell.mailbox

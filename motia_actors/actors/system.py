@@ -38,6 +38,8 @@ from motia_actors.runner import Effects, Handler
 from motia_actors.steps.config import Step
 from motia_actors.steps.schedule import Schedule
 from motia_actors.store import Store
+from motia_actors.telemetry.measures import Samples
+from motia_actors.telemetry.spans import Tracer
 from motia_actors.threads import Signal, allocate_lock
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,8 @@ class System:
             use any more.
         inline_max: How many askers may run a handler on their own thread at a time.
         retention: How long dead letters are kept.
+        tracer: Takes the spans of calls and deliveries.
+        publish: Tells other processes of this one's figures, now and then.
     """
 
     def __init__(
@@ -82,8 +86,11 @@ class System:
         on_fatal: Callable[[str], None],
         inline_max: int = 0,
         retention: Retention | None = None,
+        tracer: Tracer | None = None,
+        publish: Callable[[], None] = lambda: None,
     ) -> None:
         self._store, self._clock = store, clock
+        self._tracer = tracer or Tracer(clock)
         self._tree = Tree(
             store=store,
             clock=clock,
@@ -92,6 +99,8 @@ class System:
             on_fatal=on_fatal,
             adjust=self.adjust,
             retention=retention or Retention(),
+            tracer=self._tracer,
+            publish=publish,
         )
         self.table, self.running = self._tree.table, self._tree.running
         self._inline, self._inline_max = Permits(inline_max), inline_max
@@ -185,6 +194,8 @@ class System:
                     clock=self._clock,
                     trust=Trust(),
                     meter=self._meters.setdefault(step_id, Meter()),
+                    name=plan.step.name,
+                    tracer=self._tracer,
                 )
                 self._order(AddChild(self._tree.step_spec(plan.step)))
                 with self._adjust_lock:
@@ -198,6 +209,7 @@ class System:
                     limit_s=plan.limit_s,
                     concurrency=plan.concurrency,
                     check=plan.check,
+                    meter=self._meters[step_id],
                 )
                 for step_id, plan in plans.items()
             }
@@ -338,6 +350,21 @@ class System:
             },
             "store": self._store.statistics(),
         }
+
+    def tell(self, samples: Samples) -> None:
+        """Add the figures of this process to samples."""
+        for name, cell in self._tree.cells.items():
+            samples.count("motia_actor_restarts", cell.restarts, name)
+        in_flight = self.running.counts()
+        for step_id, port in self.table.ports.items():
+            mailbox = port.cell.mailbox.statistics()
+            port.meter.tell(samples, step_id)
+            samples.count("motia_actor_restarts", port.cell.restarts, step_id)
+            samples.count("motia_mailbox_refused", mailbox.refused + mailbox.dropped, step_id)
+            samples.gauge("motia_actors_suspended", port.cell.status == "suspended", step_id)
+            samples.gauge("motia_calls_in_flight", in_flight.get(port.meter, 0), step_id)
+            samples.gauge("motia_mailbox_depth", mailbox.depth, step_id)
+            samples.gauge("motia_mailbox_size", mailbox.size_max, step_id)
 
     # Helpers.
 

@@ -37,6 +37,7 @@ from motia_actors.messages import Event
 from motia_actors.steps.config import Step
 from motia_actors.steps.schedule import Schedule
 from motia_actors.store import Store
+from motia_actors.telemetry.spans import Tracer
 
 STOP_S_MAX = 10.0
 
@@ -52,6 +53,8 @@ class Tree:
         on_fatal: Called with a reason when the root gives up.
         adjust: Makes the steps as an operator wants them.
         retention: How long dead letters are kept.
+        tracer: Takes the spans of calls and deliveries.
+        publish: Tells other processes of this one's figures.
     """
 
     def __init__(
@@ -64,13 +67,15 @@ class Tree:
         on_fatal: Callable[[str], None],
         adjust: Callable[[], None],
         retention: Retention,
+        tracer: Tracer,
+        publish: Callable[[], None],
     ) -> None:
         self._adjust = adjust
         self._store, self._clock, self._new_event = store, clock, new_event
         self._drain_logs, self._on_fatal = drain_logs, on_fatal
-        self._retention = retention
+        self._retention, self._tracer, self._publish = retention, tracer, publish
         self.table = Table()
-        self.deliveries = Deliveries(store=store, clock=clock, wake=self.wake_steps)
+        self.deliveries = Deliveries(store=store, clock=clock, wake=self.wake_steps, tracer=tracer)
         store.taker = MailboxTaker(store=store, table=self.table, deliveries=self.deliveries)
         self.running = Running()
         self.setups: dict[str, StepSetup] = {}
@@ -108,7 +113,13 @@ class Tree:
             ChildSpec(
                 "journalist",
                 lambda cell: JournalistActor(
-                    cell, self._report, store=self._store, drain=self._drain_logs
+                    cell,
+                    self._report,
+                    store=self._store,
+                    drain=self._drain_logs,
+                    tracer=self._tracer,
+                    running=self.running,
+                    publish=self._publish,
                 ),
             ),
             ChildSpec("router", self._make_router),

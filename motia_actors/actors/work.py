@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from motia_actors.actors.meter import Meter
@@ -19,7 +20,17 @@ class Work:
     later is discarded.
     """
 
-    __slots__ = ("_desert", "answer", "call", "effects", "limit_s", "meter", "started_s", "stop")
+    __slots__ = (
+        "_desert",
+        "answer",
+        "call",
+        "effects",
+        "limit_s",
+        "meter",
+        "started_s",
+        "step",
+        "stop",
+    )
 
     def __init__(
         self,
@@ -35,6 +46,7 @@ class Work:
         self._desert = None if desert is None else [desert]
         self.effects: Effects | None = None
         self.meter: Meter | None = None
+        self.step = ""
         self.answer: Promise[Outcome] = Promise()
         self.started_s: float | None = None
         self.stop: Callable[[], None] | None = None
@@ -107,10 +119,18 @@ class Running:
             and now_s - work.started_s >= work.limit_s
         ]
 
+    def works(self) -> list[Work]:
+        """All that run now."""
+        return list(self._works.values())
+
     @property
     def count(self) -> int:
         """How many run."""
         return len(self._works)
+
+    def counts(self) -> Mapping[Meter | None, int]:
+        """How many run of each step."""
+        return Counter(work.meter for work in self.works())
 
     def count_of(self, meter: Meter) -> int:
         """How many run of the step with this meter."""

@@ -7,13 +7,14 @@ that was asked of it fails with ChildDiedError.
 from __future__ import annotations
 
 import _socket
+import fcntl
 import itertools
 import os
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from motia_actors.errors import ChildDiedError, PayloadError
 from motia_actors.promise import Promise
@@ -23,8 +24,13 @@ from motia_actors.threads import NativeThread, allocate_lock, native
 
 _READ_BYTES = 1 << 18
 _TAIL_LINES = 20
-_CHANNEL = 3
-"""The number of the child's end of the socket, as the child knows it."""
+_CHANNEL, _LIFELINE = 3, 4
+"""The numbers of the child's descriptors, as the child knows them: the socket, and a pipe that
+closes when the parent is gone, which the kernel can tell of while the child is busy."""
+_FREE_FROM = 16
+"""Descriptors on their way to the child are kept clear of the numbers they get there."""
+GONE_S = 0.5
+"""A call that was given up and still runs after so long takes its process along."""
 
 
 class _Asked:
@@ -43,14 +49,31 @@ class Child:
     Args:
         command: The program and its arguments.
         env: Its environment.
+        on_given_up: Called after a call was given up, on whichever thread did that.
     """
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        on_given_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self.started_s = self.heard_s = time.monotonic()
-        self.is_alive, self.is_hung, self.is_ready = True, False, False
+        self.is_alive, self.is_ready = True, False
+        self.killed_for = ""
         self.exit_code: int | None = None
-        self.rss_bytes = 0
+        self.rss_bytes, self.served = 0, 0
+        self.files: frozenset[str] = frozenset()
+        """Files of the project that it has loaded, as far as it told."""
+        self.prepared: Promise[frames.Frame] = Promise()
+        """The answer to what it was asked first, where somebody asked before its first call."""
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when the process is gone, on the reading thread."""
+        self._on_given_up = on_given_up
+        self._is_ending = False
         self._asked: dict[int, _Asked] = {}
+        self._given_up: dict[int, float] = {}
         self._ids = itertools.count(1)
         self._guard = allocate_lock()
         self._out: list[bytes] = []
@@ -65,17 +88,19 @@ class Child:
 
     def ask(
         self, kind: str, /, *, file: str, effects: Effects | None = None, **fields: object
-    ) -> tuple[int, Promise[frames.Frame]]:
-        """Send a frame that is answered by `done`; answers its id and the promise of that."""
+    ) -> tuple[int, Promise[frames.Frame]] | None:
+        """Send a frame that is answered by `done`; answers its id and the promise of that.
+
+        None where the process is gone or on its way out: then another one is to be asked.
+        """
         asked = _Asked(file, effects)
         asked_id = next(self._ids)
         data = frames.write(kind, id=asked_id, file=file, **fields)
         with self._guard:
-            if self.is_alive:
-                self._asked[asked_id] = asked
-            else:
-                asked.promise.set_error(self._death(file))
-                return asked_id, asked.promise
+            if not self.takes_calls:
+                return None
+            self._asked[asked_id] = asked
+            self.served += kind == "call"
             names = self._streams if effects is None else effects.stream_names()
             if names != self._streams:
                 self._streams = names
@@ -84,16 +109,29 @@ class Child:
         return asked_id, asked.promise
 
     @property
+    def takes_calls(self) -> bool:
+        """It lives, and nobody told it to end."""
+        return self.is_alive and not self._is_ending
+
+    @property
     def open_count(self) -> int:
         """How much it was asked and did not answer yet."""
         return len(self._asked)
 
     def give_up(self, asked_id: int) -> None:
-        """Nobody waits for the answer any more: the child lets go of it too."""
+        """Nobody waits for the answer any more: the child lets go of it too, or is killed."""
         with self._guard:
             known = self._asked.pop(asked_id, None)
+            if known is not None:
+                self._given_up[asked_id] = time.monotonic() + GONE_S
         if known is not None:
             self.send(frames.write("cancel", id=asked_id))
+            self._on_given_up()
+
+    def late_s(self, now_s: float) -> float | None:
+        """In how many seconds a call that was given up must be gone; None: there is none."""
+        with self._guard:
+            return min(self._given_up.values()) - now_s if self._given_up else None
 
     def send(self, data: bytes) -> None:
         """Write to the child, with whatever other threads want to write at this moment."""
@@ -113,10 +151,20 @@ class Child:
             except OSError:
                 continue  # It is gone: the reading thread finds out, and says so to all.
 
-    def kill(self, *, is_hung: bool = False) -> None:
-        """End it now; `is_hung` says why in what its calls fail with."""
-        self.is_hung = self.is_hung or is_hung
+    def end_if_idle(self) -> bool:
+        """Have it end where it has nothing to answer; from then on it takes nothing more."""
         with self._guard:
+            if self._asked:
+                return False
+            self._is_ending = True
+        self.send(frames.write("exit"))
+        return True
+
+    def kill(self, why: str = "") -> None:
+        """End it now; why is told in what its calls fail with."""
+        with self._guard:
+            self.killed_for = self.killed_for or why
+            self._is_ending = True
             if self.exit_code is None:
                 try:
                     os.kill(self.pid, signal.SIGKILL)
@@ -134,6 +182,11 @@ class Child:
         # From C and not from `socket`, which gevent replaces.
         self._socket, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self._stderr, their_stderr = os.pipe()
+        their_lifeline, self._lifeline = os.pipe()
+        ends = [
+            fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FREE_FROM)
+            for end in (their_stderr, theirs.fileno(), their_lifeline)
+        ]
         try:
             self.pid: int = native("os", "posix_spawn")(
                 command[0],
@@ -141,8 +194,10 @@ class Child:
                 dict(env),
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_DUP2, their_stderr, 2),
-                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), _CHANNEL),
+                    *(
+                        (os.POSIX_SPAWN_DUP2, end, number)
+                        for end, number in zip(ends, (2, _CHANNEL, _LIFELINE), strict=True)
+                    ),
                 ],
                 # Ctrl-C is for the parent, which ends its children itself.
                 setpgroup=0,
@@ -150,10 +205,12 @@ class Child:
         except BaseException:
             self._socket.close()
             os.close(self._stderr)
+            os.close(self._lifeline)
             raise
         finally:
             theirs.close()
-            os.close(their_stderr)
+            for end in (their_stderr, their_lifeline, *ends):
+                os.close(end)
 
     def _read(self) -> None:
         lines = frames.Lines()
@@ -169,13 +226,18 @@ class Child:
         match frame.t:
             case "rpc":
                 asked = self._asked.get(frame.call)
-                if asked is not None and asked.effects is not None:
+                if asked is None or asked.effects is None:
+                    self.send(remote.too_late(frame))
+                else:
                     remote.serve(asked.effects, frame, self.send)
             case "done":
                 with self._guard:
                     done = self._asked.pop(frame.id, None)
                 if done is not None:
                     done.promise.set(frame)
+            case "gone":
+                with self._guard:
+                    self._given_up.pop(frame.id, None)
             case "log":
                 logged = self._asked.get(frame.call)
                 if logged is not None and logged.effects is not None:
@@ -184,6 +246,8 @@ class Child:
                     sys.stderr.write(f"{frame.m}\n")
             case "pong":
                 self.heard_s, self.rss_bytes = time.monotonic(), frame.v or 0
+            case "files":
+                self.files = frozenset(frame.v)
             case "ready":
                 self.heard_s, self.is_ready = time.monotonic(), True
 
@@ -208,10 +272,15 @@ class Child:
             self.is_alive, self.exit_code = False, code
             asked, self._asked = self._asked, {}
         self._socket.close()
+        os.close(self._lifeline)
+        self.on_end()
         for one in asked.values():
             one.promise.set_error(self._death(one.file))
 
     def _death(self, file: str) -> ChildDiedError:
         return ChildDiedError(
-            file, exit_code=self.exit_code, is_hung=self.is_hung, tail="\n".join(self._tail)
+            file,
+            exit_code=self.exit_code,
+            killed_for=self.killed_for,
+            tail="\n".join(self._tail),
         )

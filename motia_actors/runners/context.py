@@ -216,6 +216,11 @@ class StreamContext:
         started = self._effects.stream_set(self._name, group_id, id, data)
         return self._operations.write(started)
 
+    def update(self, group_id: Any, id: Any, patch: Any) -> Any:  # noqa: A002 (Motia's keyword)
+        """Merge the fields of patch into the item, in one step; answers it, or None."""
+        started = self._effects.stream_update(self._name, group_id, id, patch)
+        return self._operations.write(started)
+
     def delete(self, group_id: Any, id: Any) -> Any:  # noqa: A002 (Motia's keyword)
         """Remove; answers the old item or None."""
         started = self._effects.stream_delete(self._name, group_id, id)

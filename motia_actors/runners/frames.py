@@ -5,7 +5,8 @@
                     fn {id, file, version, what, name, args}   call a function of a config
                     res {id, v | e}                        the reply to an rpc
                     streams {names}   cancel {id}   ping   exit
-    to the parent   ready {node}   pong {v}: bytes of memory
+    to the parent   ready {}   pong {v}: bytes of memory   files {v}: what of the project it loaded
+                    gone {id}                              a call that was cancelled has ended
                     done {id, v | e, b?}                   b: the body's bytes, base64
                     rpc {id, call, m, a}                   a method of `Effects` with arguments
                     log {call, l, m, f}
@@ -126,6 +127,23 @@ def returned(frame: Frame) -> Any:
     if frame.b is not None and isinstance(frame.v, dict):
         frame.v["body"] = base64.b64decode(frame.b)
     return frame.v
+
+
+def apart(value: Any) -> tuple[Any, str | None]:
+    """The value a handler returned, and its body as base64 where that is bytes."""
+    body = value.get("body") if isinstance(value, dict) else None
+    if not isinstance(body, bytes | bytearray):
+        return value, None
+    return {**value, "body": None}, base64.b64encode(body).decode()
+
+
+def restore_bytes(value: Any, places: list[list[str | int]]) -> None:
+    """Put bytes back where `bytes_places` found them."""
+    for *way, last in places:
+        owner = value
+        for part in way:
+            owner = owner[part]
+        owner[last] = base64.b64decode(owner[last])
 
 
 def bytes_places(value: object, place: tuple[str | int, ...] = ()) -> list[list[str | int]]:

@@ -94,6 +94,11 @@ class ProjectImports:
         importlib.invalidate_caches()
         return dropped
 
+    def files(self) -> list[str]:
+        """The files below root whose modules are loaded."""
+        ours = (module for module in list(sys.modules.values()) if self._is_ours(module))
+        return sorted({str(file) for one in ours if (file := getattr(one, "__file__", None))})
+
     @contextmanager
     def fresh(self) -> Iterator[None]:
         """Load the project's modules anew in the body; where it raises, the old ones return."""

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from motia_actors.errors import (
     ChildDiedError,
     MissingExtraError,
-    PayloadError,
     SettingsError,
     StepLoadError,
     TimeLimitError,
 )
-from motia_actors.messages import Call, Failed, Outcome, Returned
-from motia_actors.promise import Promise
-from motia_actors.runner import Effects, Handler, Loaded, Runner
-from motia_actors.runners import frames
+from motia_actors.messages import Call
+from motia_actors.runner import Loaded, Runner
+from motia_actors.runners.calling import ChildHandler
 from motia_actors.runners.child import Child
-from motia_actors.runners.children import Children
-from motia_actors.runners.failures import failed
+from motia_actors.runners.children import Children, Limits
+from motia_actors.runners.isolated import Recycling, starter
 from motia_actors.runners.node_binary import find_node
 from motia_actors.runners.waiting import wait_for
+from motia_actors.runners.wall import Wall, may_be_walled, wall_of
 from motia_actors.threads import allocate_lock
 
 PROGRAM = Path(__file__).parent / "javascript" / "child.mjs"
 LOAD_S_MAX = 60.0
 """How long a file may take to load, its top-level `await` included."""
+RAM_MIB_MIN = 96
+"""What an idle Node uses is about two thirds of it."""
+OUTSIDE_HEAP_MIB = 48
+"""What of a limit of memory is left to Node itself; the rest is the heap of steps."""
 CONFIG_KEYS = frozenset({"streamAuth"})
 """What of `motia.config.ts` this runtime does; the rest is named to whoever reads it."""
 
@@ -46,6 +51,7 @@ class NodeRunner(Runner):
         count_max: How many Node processes there may be.
         hang_s: After so long without a sign of life a process is killed.
         heap_mib: Largest heap of each; 0: as Node decides.
+        recycling: When a process is relieved by a new one.
     """
 
     suffixes = (".ts", ".js")
@@ -58,11 +64,20 @@ class NodeRunner(Runner):
         count_max: int = 2,
         hang_s: float = 10.0,
         heap_mib: int = 0,
+        recycling: Recycling | None = None,
     ) -> None:
         self._root = root.resolve()
         self._node, self._heap_mib = node, heap_mib
         self._found = ""
-        self._children = Children(self._start, count_max=count_max, hang_s=hang_s)
+        recycling = recycling or Recycling()
+        self._limits = Limits(
+            count_max=count_max,
+            hang_s=hang_s,
+            calls_max=recycling.calls_max,
+            memory_bytes=recycling.memory_bytes,
+        )
+        self._shared = Children(self._start, self._limits)
+        self._own: weakref.WeakSet[Children] = weakref.WeakSet()
         self._versions: dict[Path, int] = {}
         self._lock = allocate_lock()
 
@@ -74,12 +89,30 @@ class NodeRunner(Runner):
         """
         full = Path(os.path.normpath(self._root / path))
         version = self._next_version(full)
-        read = self._ask_load(full, version, what="step")
-        if read["handler"] not in (None, "function"):
-            shown = self._shown(full)
-            raise StepLoadError(shown, f"handler is of type {read['handler']}, not a function")
-        config = self._with_functions(read, full, version, what="step")
-        handler = NodeHandler(self._children, full, version) if read["handler"] else None
+        apart = self._children_of(full, Wall()) if may_be_walled(full) else None
+        try:
+            children = apart or self._shared
+            read = self._ask_load(children, full, version, what="step")
+            if read["handler"] not in (None, "function"):
+                shown = self._shown(full)
+                raise StepLoadError(shown, f"handler is of type {read['handler']}, not a function")
+            config = self._with_functions(children, read, full, version, what="step")
+            wall = wall_of(config, needs_word=False)
+            if wall is not None and apart is not None and not (wall.ram_mib or wall.cpu):
+                apart.resize(wall.processes)
+                apart = None
+            elif wall is not None:
+                children = self._children_of(full, wall)
+            elif apart is not None:
+                children = self._shared
+        finally:
+            if apart is not None:
+                apart.close()
+        if not read["handler"]:
+            return Loaded(config=config, handler=None)
+        handler = ChildHandler(children, str(full), version=version, describe=_described)
+        if children is not self._shared:
+            weakref.finalize(handler, children.end)
         return Loaded(config=config, handler=handler)
 
     def load_config(self, path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -94,8 +127,8 @@ class NodeRunner(Runner):
         """
         full = Path(os.path.normpath(self._root / path))
         version = self._next_version(full)
-        read = self._ask_load(full, version, what="config")
-        config = self._with_functions(read, full, version, what="config") or {}
+        read = self._ask_load(self._shared, full, version, what="config")
+        config = self._with_functions(self._shared, read, full, version, what="config") or {}
         return (
             {key: value for key, value in config.items() if key in CONFIG_KEYS},
             tuple(sorted(config.keys() - CONFIG_KEYS)),
@@ -104,27 +137,30 @@ class NodeRunner(Runner):
     @contextmanager
     def fresh_modules(self) -> Iterator[None]:
         """Load in new processes; where the body raises, those from before return."""
-        retired = self._children.retire()
+        detached = self._shared.detach()
         try:
             yield
         except BaseException:
-            self._children.restore(retired)
+            self._shared.restore(detached)
             raise
+        self._shared.retire(detached)
 
     def close(self) -> None:
         """End the processes."""
-        self._children.close()
+        for children in (self._shared, *self._own):
+            children.close()
 
     def _next_version(self, path: Path) -> int:
         with self._lock:
             version = self._versions[path] = self._versions.get(path, -1) + 1
             return version
 
-    def _ask_load(self, path: Path, version: int, *, what: str) -> dict[str, Any]:
+    def _ask_load(
+        self, children: Children, path: Path, version: int, *, what: str
+    ) -> dict[str, Any]:
         shown = self._shown(path)
         try:
-            child = self._children.pick(str(path))
-            _, answer = child.ask("load", file=str(path), version=version, what=what)
+            _, _, answer = children.ask("load", file=str(path), version=version, what=what)
             frame = answer.result(LOAD_S_MAX)
         except TimeLimitError:
             raise StepLoadError(
@@ -139,7 +175,7 @@ class NodeRunner(Runner):
         return answered
 
     def _with_functions(
-        self, read: Mapping[str, Any], path: Path, version: int, *, what: str
+        self, children: Children, read: Mapping[str, Any], path: Path, version: int, *, what: str
     ) -> dict[str, Any] | None:
         """The config with functions that call into the child where it has functions."""
         config: Any = read["config"]
@@ -152,36 +188,42 @@ class NodeRunner(Runner):
             *places, last = name.split(".")
             for place in places:
                 owner = owner.setdefault(place, {})
-            owner[last] = self._function(path, version, what, name)
+            owner[last] = _function(children, str(path), version, what, name)
             if last == "canAccess":
                 owner["__motia_hasCanAccess"] = True
         return config
 
-    def _function(
-        self, path: Path, version: int, what: str, name: str
-    ) -> Callable[..., Awaitable[Any]]:
-        children = self._children
+    def _children_of(self, path: Path, wall: Wall) -> Children:
+        """Processes for one step."""
+        shown = self._shown(path)
+        heap_mib = self._heap_mib
+        if wall.ram_mib is not None:
+            if wall.ram_mib < RAM_MIB_MIN:
+                raise StepLoadError(
+                    shown,
+                    f"handler.ram is {wall.ram_mib} MB, too little for a Node process; "
+                    f"give it {RAM_MIB_MIN} or more",
+                )
+            heap_mib = wall.ram_mib - OUTSIDE_HEAP_MIB
+        limits = msgspec.structs.replace(
+            self._limits, count_max=wall.processes, crowded_count=1, ram_bytes=wall.ram_bytes
+        )
+        start = starter(lambda: self._command(heap_mib), self._env, wall, shown=shown)
+        children = Children(start, limits)
+        self._own.add(children)
+        return children
 
-        async def call(*args: object) -> Any:
-            """Call the function in a child; what it throws is a RuntimeError here."""
-            child = children.pick(str(path))
-            _, answer = child.ask(
-                "fn", file=str(path), version=version, what=what, name=name, args=args
-            )
-            frame = await wait_for(answer)
-            if frame.e is not None:
-                raise RuntimeError(f"{frame.e['name']}: {frame.e['message']}")
-            return frame.v
+    def _start(self, on_given_up: Callable[[], None]) -> Child:
+        return Child(self._command(self._heap_mib), self._env(), on_given_up=on_given_up)
 
-        call.__name__ = name.rpartition(".")[2]
-        return call
-
-    def _start(self) -> Child:
+    def _command(self, heap_mib: int) -> list[str]:
         self._found = self._found or find_node(self._node)
-        heap = [f"--max-old-space-size={self._heap_mib}"] if self._heap_mib else []
+        heap = [f"--max-old-space-size={heap_mib}"] if heap_mib else []
         flags = ["--expose-internals", "--enable-source-maps", "--no-warnings", *heap]
-        env = {**os.environ, "MOTIA_PARENT_PID": str(os.getpid())}
-        return Child([self._found, *flags, str(PROGRAM)], env)
+        return [self._found, *flags, str(PROGRAM)]
+
+    def _env(self) -> dict[str, str]:
+        return {**os.environ, "MOTIA_PARENT_PID": str(os.getpid())}
 
     def _shown(self, path: Path) -> str:
         try:
@@ -190,63 +232,25 @@ class NodeRunner(Runner):
             return str(path)
 
 
-class NodeHandler(Handler):
-    """One step's handler and middleware, in whichever child has the least to do."""
-
-    is_async = True
-
-    def __init__(self, children: Children, path: Path, version: int) -> None:
-        self._children, self._file, self._version = children, str(path), version
-
-    def run(self, call: Call, effects: Effects) -> Outcome:
-        """Call the handler and wait for it and for all its effects."""
-        try:
-            _, _, answer = self._begin(call, effects)
-            outcome = _outcome(answer.result())
-        except Exception as error:  # noqa: BLE001 (boundary to user code)
-            outcome = _broken(error)
-        settled = effects.settle()
-        with suppress(Exception):  # The child has told whoever awaited it.
-            settled.result()
-        return outcome
-
-    async def run_async(self, call: Call, effects: Effects) -> Outcome:
-        """Do the same on the running loop. Cancelling its task cancels the call in the child."""
-        try:
-            child, asked_id, answer = self._begin(call, effects)
-        except Exception as error:  # noqa: BLE001 (boundary to user code)
-            return _broken(error)
-        try:
-            outcome = _outcome(await wait_for(answer))
-        except asyncio.CancelledError:
-            child.give_up(asked_id)
-            raise
-        except Exception as error:  # noqa: BLE001 (boundary to user code)
-            outcome = _broken(error)
-        settled = effects.settle()
-        if not settled.is_done:
-            with suppress(Exception):
-                await wait_for(settled)
-        return outcome
-
-    def _begin(self, call: Call, effects: Effects) -> tuple[Child, int, Promise[frames.Frame]]:
-        child = self._children.pick(self._file)
-        fields: dict[str, object] = {"input": call.input}
-        places = frames.bytes_places(call.input) if call.kind == "api" else None
-        if places:
-            fields["bytes"] = places
-        asked_id, answer = child.ask(
-            "call",
-            file=self._file,
-            effects=effects,
-            version=self._version,
-            kind=call.kind,
-            traceId=call.trace_id,
-            flows=call.flows,
-            delivery=_delivery(call),
-            **fields,
+def _function(
+    children: Children, file: str, version: int, what: str, name: str
+) -> Callable[..., Awaitable[Any]]:
+    async def call(*args: object) -> Any:
+        """Call the function in a child; what it throws is a RuntimeError here."""
+        _, _, answer = children.ask(
+            "fn", file=file, version=version, what=what, name=name, args=args
         )
-        return child, asked_id, answer
+        frame = await wait_for(answer)
+        if frame.e is not None:
+            raise RuntimeError(f"{frame.e['name']}: {frame.e['message']}")
+        return frame.v
+
+    call.__name__ = name.rpartition(".")[2]
+    return call
+
+
+def _described(call: Call) -> dict[str, object]:
+    return {"input": call.input, "delivery": _delivery(call)}
 
 
 def _delivery(call: Call) -> dict[str, object] | None:
@@ -254,18 +258,6 @@ def _delivery(call: Call) -> dict[str, object] | None:
     if one is None:
         return None
     return {"id": one.id, "attempt": one.attempt, "topic": one.event.topic, "putS": one.put_s}
-
-
-def _outcome(frame: frames.Frame) -> Outcome:
-    return Returned(frames.returned(frame)) if frame.e is None else frames.failed(frame.e)
-
-
-def _broken(error: Exception) -> Failed:
-    if isinstance(error, ChildDiedError):
-        return Failed(kind="ChildDiedError", message=str(error), retry_after_s=error.retry_after_s)
-    if isinstance(error, MissingExtraError | SettingsError | PayloadError):
-        return Failed(kind=type(error).__name__, message=str(error))
-    return failed(error)
 
 
 def reason_of(error: Mapping[str, Any], path: Path, root: Path) -> tuple[str, int | None]:
@@ -309,10 +301,6 @@ def _places(stack: str) -> Iterator[tuple[str, int]]:
         elif place.rpartition(":")[2].isdigit() and place.startswith("/"):
             head, _, line = place.rpartition(":")
             yield head.partition("?")[0], int(line)
-
-
-def _is_theirs(file: str, root: Path) -> bool:
-    return file.startswith(f"{root}/") and "/node_modules/" not in file
 
 
 def _way_out(message: str) -> str:

@@ -7,26 +7,39 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from motia_actors.errors import StepLoadError
 from motia_actors.runner import Loaded, Runner
 from motia_actors.runners.handler import PythonHandler
 from motia_actors.runners.imports import ProjectImports
 from motia_actors.runners.pool import ThreadPool
+from motia_actors.runners.wall import may_be_walled, wall_of
 from motia_actors.threads import allocate_lock
+
+if TYPE_CHECKING:
+    from motia_actors.runners.isolated import IsolatedSteps
 
 
 class PythonRunner(Runner):
-    """Runs the Python steps of the project at root, in this process.
+    """Runs the Python steps of the project at root. Any thread may load; one does at a time.
 
-    `state_envelope` gives handlers the wrapped `state.get` of Motia 0.17. Any thread may load;
-    one does at a time.
+    Args:
+        root: The project's folder.
+        state_envelope: Gives handlers the wrapped `state.get` of Motia 0.17.
+        isolated: Loads the steps that ask for a process of their own; None: all run in this one.
     """
 
     suffixes = (".py",)
 
-    def __init__(self, root: Path, *, state_envelope: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        state_envelope: bool = False,
+        isolated: IsolatedSteps | None = None,
+    ) -> None:
+        self._isolated = isolated
         self._root = root.resolve()
         self._imports = ProjectImports(root)
         self._pool = ThreadPool()
@@ -40,6 +53,40 @@ class PythonRunner(Runner):
             StepLoadError: it raised, whatever it was, or its config or handler is unusable.
         """
         full = self._below_root(path)
+        if self._isolated is not None and may_be_walled(full):
+            loaded = self._isolated.load(full)
+            if loaded is not None:
+                return loaded
+        loaded = self._load_here(full)
+        # One whose config is put together: it has been imported here, but its handler runs there.
+        wall = None if self._isolated is None else wall_of(loaded.config, needs_word=True)
+        if self._isolated is not None and wall is not None:
+            return self._isolated.load(full, wall=wall) or loaded
+        return loaded
+
+    def loaded_files(self) -> list[str]:
+        """The project's files that are loaded in this process."""
+        return self._imports.files()
+
+    def forget_modules(self) -> None:
+        """Import the project's own modules anew from now on; those in use stay as they are."""
+        with self._lock:
+            self._imports.forget()
+
+    @contextmanager
+    def fresh_modules(self) -> Iterator[None]:
+        """Forget the project's modules; where the body raises, those from before return."""
+        with self._imports.fresh():
+            yield
+
+    def close(self) -> None:
+        """Forget the project and let idle threads end."""
+        if self._isolated is not None:
+            self._isolated.close()
+        self._imports.leave()
+        self._pool.close()
+
+    def _load_here(self, full: Path) -> Loaded:
         shown = full.relative_to(self._root).as_posix()
         with self._lock:
             try:
@@ -58,22 +105,6 @@ class PythonRunner(Runner):
         if function is None:
             return Loaded(config=config, handler=None)
         return Loaded(config=config, handler=self._handler(shown, config or {}, function))
-
-    def forget_modules(self) -> None:
-        """Import the project's own modules anew from now on; those in use stay as they are."""
-        with self._lock:
-            self._imports.forget()
-
-    @contextmanager
-    def fresh_modules(self) -> Iterator[None]:
-        """Forget the project's modules; where the body raises, those from before return."""
-        with self._imports.fresh():
-            yield
-
-    def close(self) -> None:
-        """Forget the project and let idle threads end."""
-        self._imports.leave()
-        self._pool.close()
 
     def _below_root(self, path: Path) -> Path:
         """Place path below root without following links: a linked folder belongs to the project."""

@@ -21,6 +21,7 @@ _WRITES: Mapping[str, tuple[str, int]] = {
     "state.delete": ("state_delete", 2),
     "state.clear": ("state_clear", 1),
     "stream.set": ("stream_set", 4),
+    "stream.update": ("stream_update", 4),
     "stream.delete": ("stream_delete", 3),
     "stream.send": ("stream_send", 3),
 }
@@ -37,6 +38,7 @@ _USAGE = {
     "state.clear": "state.clear(group)",
     "state.getGroup": "state.getGroup(group)",
     "stream.set": "set(groupId, id, data)",
+    "stream.update": "update(groupId, id, patch)",
     "stream.get": "get(groupId, id)",
     "stream.delete": "delete(groupId, id)",
     "stream.getGroup": "getGroup(groupId)",
@@ -71,6 +73,12 @@ def serve(effects: Effects, frame: frames.Frame, send: Callable[[bytes], None]) 
             before.on_done(lambda _: answer(lambda: call(*frame.a)))
     except Exception as error:  # noqa: BLE001 (as above)
         send(frames.write("res", id=frame.id, e=frames.told(error)))
+
+
+def too_late(frame: frames.Frame) -> bytes:
+    """The reply to an rpc whose call is over, so that nobody waits for ever."""
+    late = f"{frame.m} came after the end of its call; await it before the handler returns"
+    return frames.write("res", id=frame.id, e=frames.told(UsageError(late)))
 
 
 def _method(effects: Effects, frame: frames.Frame) -> tuple[Callable[..., Any], bool]:

@@ -76,7 +76,8 @@ class CronPolicy(msgspec.Struct, frozen=True, kw_only=True):
 class Infrastructure(msgspec.Struct, frozen=True, kw_only=True):
     """How a step runs. timeout_s None: the default of its kind.
 
-    `ram_mb` and `cpu` (in cores) bind where `isolation` is `process`.
+    `ram_mb`, `cpu` (in cores) and `processes` bind where `isolation` is `process`; the first two
+    also where a step runs in Node, which then has a process of its own.
     """
 
     timeout_s: float | None = None
@@ -84,6 +85,7 @@ class Infrastructure(msgspec.Struct, frozen=True, kw_only=True):
     cpu: float | None = None
     concurrency: int | None = None
     isolation: Literal["thread", "process"] = "thread"
+    processes: int = 1
     mailbox: MailboxPolicy = MailboxPolicy()
     supervision: SupervisionPolicy = SupervisionPolicy()
     queue: QueuePolicy = QueuePolicy()

@@ -28,6 +28,7 @@ CONCURRENCY_MAX = 10_000
 RETRIES_MAX = 10_000
 DEPTH_MAX = 1_000_000_000
 RESTARTS_MAX = 10_000
+PROCESSES_MAX = 64
 
 # A delivery must outlive its handler, and the handler's end must still be written down.
 VISIBILITY_MARGIN_S = 30.0
@@ -59,7 +60,16 @@ def read_infrastructure(config: Fields, report: Report) -> tuple[Infrastructure,
     """Read the key `infrastructure` of a config; defaults stand where nothing is written."""
     fields = config.inner("infrastructure")
     fields.check_known(
-        ("handler", "queue", "mailbox", "concurrency", "supervision", "isolation", "cron"),
+        (
+            "handler",
+            "queue",
+            "mailbox",
+            "concurrency",
+            "supervision",
+            "isolation",
+            "processes",
+            "cron",
+        ),
         hints=HINTS,
     )
     handler = fields.inner("handler")
@@ -74,11 +84,30 @@ def read_infrastructure(config: Fields, report: Report) -> tuple[Infrastructure,
         cpu=cpu,
         concurrency=_concurrency(fields, queue_fields),
         isolation=fields.choice("isolation", ("thread", "process"), default="thread"),
+        processes=fields.count("processes", default=1, minimum=1, maximum=PROCESSES_MAX),
         mailbox=_mailbox(fields.inner("mailbox")),
         supervision=_supervision(fields.inner("supervision")),
         queue=_queue(queue_fields, report, timeout_s=timeout_s),
     )
+    _check_isolation(fields, handler, infrastructure, report)
     return infrastructure, _cron(fields.inner("cron"))
+
+
+def _check_isolation(
+    fields: Fields, handler: Fields, infrastructure: Infrastructure, report: Report
+) -> None:
+    """Name what binds in a process of the step's own alone, where it has none."""
+    if infrastructure.isolation == "process" or report.has_error():
+        return
+    idle = [fields.name("processes")] if fields.has("processes") else []
+    if report.file.endswith(".py"):
+        idle += [handler.name(word) for word in ("ram", "cpu") if handler.has(word)]
+    for name in idle:
+        report.warn(
+            name,
+            "has no effect on a step that shares its process",
+            'write infrastructure.isolation: "process", or remove it',
+        )
 
 
 def _concurrency(fields: Fields, queue: Fields) -> int | None:

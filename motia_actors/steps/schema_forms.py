@@ -47,7 +47,7 @@ def read_schema(value: object, report: Report, *, field: str) -> dict[str, Any] 
 
 
 def _plain(value: object) -> dict[str, Any]:
-    schema = value if isinstance(value, Mapping) else _of_type(value)
+    schema = value if isinstance(value, Mapping) else schema_of(value)
     try:
         # A copy, so that nobody changes it under us, with JSON's types alone.
         copy = decode(encode(schema))
@@ -57,7 +57,8 @@ def _plain(value: object) -> dict[str, Any]:
     return copy
 
 
-def _of_type(value: object) -> Mapping[str, Any]:
+def schema_of(value: object) -> Mapping[str, Any]:
+    """JSON Schema of a model or a type. Raises ConfigError where it is none."""
     try:
         for name in ("model_json_schema", "json_schema"):
             make = getattr(value, name, None)

@@ -13,6 +13,7 @@ from motia_actors.store import (
     StateSet,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Write,
 )
 
@@ -65,6 +66,9 @@ def _weigh(write: Write[object]) -> tuple[str, int, int]:
             # Once as the item, once in the log of changes.
             chars = len(stream) + len(group) + len(item_id) + len(data) // 4
             return f"stream item {_short(item_id)}", len(data), chars
+        case StreamUpdate(stream=stream, group=group, item_id=item_id, patch=patch):
+            chars = len(stream) + len(group) + len(item_id) + len(patch) // 4
+            return f"stream item {_short(item_id)}", len(patch), chars
         case StreamSend(stream=stream, group=group, data=data):
             return f"event of stream {_short(stream)}", len(data), len(stream) + len(group)
         case EventPut(event=event, targets=targets):

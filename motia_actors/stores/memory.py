@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 from motia_actors.clock import Clock
 from motia_actors.errors import ConflictError, MotiaError, StoreClosedError
+from motia_actors.journal import Journal, JournalRecord
 from motia_actors.messages import Change, DeadLetter, Wake
 from motia_actors.promise import Promise
 from motia_actors.store import (
     EventQueue,
-    Journal,
     JournalAppend,
+    JournalClear,
     Locks,
     Notifier,
     QueueDepth,
@@ -33,6 +34,7 @@ from motia_actors.store import (
     Streams,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Write,
 )
 from motia_actors.stores import limits
@@ -70,7 +72,12 @@ class MemoryStore(Store):
         """Make it usable; what was kept before a `close` is there again."""
         self._world.is_open = True
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self,
+        writes: Sequence[Write[object]],
+        *,
+        may_use_reserve: bool = False,  # noqa: ARG002 (there is no limit to go beyond)
+    ) -> Promise[list[object]]:
         """Keep all writes or none, before it returns."""
         try:
             limits.check(writes, value_bytes_max=self.value_bytes_max)
@@ -105,8 +112,9 @@ class MemoryStore(Store):
         self._signal.set()
 
     def _apply(self, writes: Sequence[Write[object]]) -> tuple[list[object], Wake]:
-        # Only the queue can refuse a write here, so it goes first and undoes its own; what
-        # the others answer does not depend on it.
+        # The queue goes first of those that change something, since it undoes its own where it
+        # refuses; what the others answer does not depend on it.
+        self._world.streams.check(writes)
         for write in writes:
             if isinstance(write, StateExpect):
                 place = write.group, write.key
@@ -136,14 +144,34 @@ class MemoryStore(Store):
                 return len(keys)
             case StateExpect():
                 return None  # Looked at before anything was written.
-            case StreamSet() | StreamDelete() | StreamSend():
+            case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
                 return self._world.streams.apply(write, streams)
             case JournalAppend(kind=kind, record=record):
-                empty: deque[bytes] = deque(maxlen=self._journal_count_max)
+                empty = _Ring(self._journal_count_max)
                 self._world.journal.setdefault(kind, empty).append(record)
                 return None
+            case JournalClear(kind=kind):
+                ring = self._world.journal.get(kind)
+                return 0 if ring is None else ring.clear()
             case _:
                 raise AssertionError(f"no such write: {type(write).__name__}")
+
+
+class _Ring:
+    """The records of one kind of the journal."""
+
+    def __init__(self, count_max: int) -> None:
+        self.records: deque[JournalRecord] = deque(maxlen=count_max)
+        self._seq = 0
+
+    def append(self, record: bytes) -> None:
+        self._seq += 1
+        self.records.append(JournalRecord(self._seq, record))
+
+    def clear(self) -> int:
+        count = len(self.records)
+        self.records.clear()
+        return count
 
 
 class _StreamTable:
@@ -155,8 +183,24 @@ class _StreamTable:
         self.seq = 0
         self._clock = clock
 
+    def check(self, writes: Sequence[Write[object]]) -> None:
+        """Raise what an update among the writes will be refused with; changes nothing."""
+        seen: dict[tuple[str, str, str], bytes | None] = {}
+        for write in writes:
+            match write:
+                case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
+                    seen[stream, group, item_id] = data
+                case StreamDelete(stream=stream, group=group, item_id=item_id):
+                    seen[stream, group, item_id] = None
+                case StreamUpdate(stream=stream, group=group, item_id=item_id):
+                    place = stream, group, item_id
+                    item = seen[place] if place in seen else self.items.get(place)
+                    seen[place] = write.applied_to(item) or item
+                case _:
+                    pass
+
     def apply(
-        self, write: StreamSet | StreamDelete | StreamSend, streams: set[str]
+        self, write: StreamSet | StreamUpdate | StreamDelete | StreamSend, streams: set[str]
     ) -> bytes | str | None:
         match write:
             case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
@@ -165,6 +209,13 @@ class _StreamTable:
                 self.items[stream, group, item_id] = data
                 self._log(write, was, data, streams)
                 return was
+            case StreamUpdate(stream=stream, group=group, item_id=item_id):
+                place = stream, group, item_id
+                merged = write.applied_to(self.items.get(place))
+                if merged is not None:
+                    self.items[place] = merged
+                    self._log(write, "update", merged, streams)
+                return merged
             case StreamDelete(stream=stream, group=group, item_id=item_id):
                 old = self.items.pop((stream, group, item_id), None)
                 if old is not None:
@@ -176,7 +227,7 @@ class _StreamTable:
 
     def _log(
         self,
-        write: StreamSet | StreamDelete | StreamSend,
+        write: StreamSet | StreamUpdate | StreamDelete | StreamSend,
         kind: Any,
         data: bytes,
         streams: set[str],
@@ -204,7 +255,7 @@ class _World:
         self.state: dict[tuple[str, str], bytes] = {}
         self.streams = _StreamTable(clock, changes_count_max)
         self.queue = Queue(clock)
-        self.journal: dict[str, deque[bytes]] = {}
+        self.journal: dict[str, _Ring] = {}
         self._lock = allocate_lock()
 
     def reading(self) -> Lock:
@@ -305,9 +356,13 @@ class _Journal(Journal):
         self._world = world
 
     def tail(self, kind: str, *, count_max: int) -> list[bytes]:
+        return [one.record for one in self.after(kind, after_seq=0, count_max=count_max)]
+
+    def after(self, kind: str, *, after_seq: int, count_max: int) -> list[JournalRecord]:
         with self._world.reading():
-            records = list(self._world.journal.get(kind, ()))
-        return records[max(0, len(records) - count_max) :]
+            ring = self._world.journal.get(kind)
+            later = [] if ring is None else [one for one in ring.records if one.seq > after_seq]
+        return later[max(0, len(later) - count_max) :]
 
 
 class _Locks(Locks):

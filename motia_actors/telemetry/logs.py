@@ -1,8 +1,9 @@
 """Write log lines: to stderr for whoever looks now, to a bounded buffer for the journal.
 
-A line is one JSON object with `level time traceId flows step msg` and the fields of the call
-beside them. Nothing a caller passes makes logging fail: what has no JSON form is shown by its
-`repr`, what is too long is cut, what cannot be written is counted in `dropped`.
+A line is one JSON object with `level time traceId flows step msg`, the `attempt` of an event's
+run, and the fields of the call beside them. Nothing a caller passes makes logging fail: what has
+no JSON form is shown by its `repr`, what is too long is cut, what cannot be written is counted in
+`dropped`.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from motia_actors.threads import allocate_lock
 
 Level = Literal["debug", "info", "warn", "error"]
 LEVELS: Mapping[str, int] = {"debug": 10, "info": 20, "warn": 30, "error": 40}
-RESERVED = frozenset({"level", "time", "traceId", "flows", "step", "msg"})
+RESERVED = frozenset({"level", "time", "traceId", "flows", "step", "attempt", "msg"})
 RECORDS_MAX = 10_000
 LINE_BYTES_MAX = 16_384
 
 
 class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to log. `step` is the step's name; `fields` whatever the caller gave."""
+    """One thing to log.
+
+    `step` is the step's name, `attempt` counts the runs of an event from 1 (0: it is none),
+    `fields` are whatever the caller gave.
+    """
 
     level: Level
     at_s: float
@@ -37,6 +42,7 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str = ""
     flows: tuple[str, ...] = ()
     step: str = ""
+    attempt: int = 0
     fields: object = None
 
 
@@ -129,6 +135,7 @@ class SinkHandler(logging.Handler):
                 step=str(fields.pop("step", "")),
                 trace_id=str(fields.pop("traceId", "")),
                 flows=tuple(cast("Sequence[str]", fields.pop("flows", ()))),
+                attempt=int(cast("int", fields.pop("attempt", 0))),
                 fields=fields,
             )
         )
@@ -148,13 +155,23 @@ def fields_of(value: object) -> dict[str, object]:
     return {"data": value}
 
 
+def text_of(message: object) -> str:
+    """Show a message that is no text; never raises."""
+    return message if isinstance(message, str) else _shown(message)
+
+
+def encode_fields(value: object) -> bytes:
+    """Write what a logger's second argument adds as a JSON object; never raises."""
+    return _encode(fields_of(value))
+
+
 def encode_line(record: LogRecord, *, bytes_max: int = LINE_BYTES_MAX) -> bytes:
     """Write the record as JSON of at most bytes_max bytes; never raises.
 
     A field named like one of the line's own stands under that name and a `_`. A line over the
     limit loses its fields and the end of its message, and says so in `truncatedBytes`.
     """
-    message = record.message if isinstance(record.message, str) else _shown(record.message)
+    message = text_of(record.message)
     line: dict[str, object] = {
         "level": record.level,
         "time": int(record.at_s * 1000),
@@ -163,6 +180,8 @@ def encode_line(record: LogRecord, *, bytes_max: int = LINE_BYTES_MAX) -> bytes:
         "step": record.step,
         "msg": message,
     }
+    if record.attempt:
+        line["attempt"] = record.attempt
     head = dict(line)
     for key, value in fields_of(record.fields).items():
         line[f"{key}_" if key in RESERVED else key] = value

@@ -1,4 +1,4 @@
-"""Names for what happens: trace ids as Motia writes them, and ids of events.
+"""Names for what happens: traces as Motia and as the W3C write them, spans and events.
 
 Drawn from the operating system, not from `random`: a step may seed that, and a forked worker
 would repeat its parent. It is asked for a few hundred ids at a time: each question lets go of
@@ -43,7 +43,7 @@ class _Chance:
 
 
 _letters = _Chance(lambda data: data.translate(_TO_LETTERS).decode())
-_hex = _Chance(bytes.hex)
+_hex = _Chance(bytes.hex)  # All zeros would be no id; that is one in 2**64.
 
 
 def new_trace_id(now_s: float) -> str:
@@ -57,3 +57,14 @@ def new_trace_id(now_s: float) -> str:
 def new_event_id(now_s: float) -> str:
     """Make an id that no other event ever has; ids sort by their millisecond."""
     return f"{int(now_s * 1000):012x}{_hex.take(20)}"
+
+
+def new_trace_ids() -> tuple[str, str]:
+    """Make a W3C trace id of 32 hexadecimal digits, and one of 16 for its first span."""
+    digits = _hex.take(48)
+    return digits[:32], digits[32:]
+
+
+def new_span_id() -> str:
+    """Make a W3C span id: 16 hexadecimal digits."""
+    return _hex.take(16)

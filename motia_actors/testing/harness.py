@@ -227,9 +227,11 @@ class _ToldStore(MemoryStore):
         self._signals.append(signal)
         return signal
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
         """Keep all writes or none, and tell."""
-        promise = super().commit(writes)
+        promise = super().commit(writes, may_use_reserve=may_use_reserve)
         signals, self._signals = self._signals, []
         for signal in signals:
             signal.set()

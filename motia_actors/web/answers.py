@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import falcon
 
@@ -22,9 +22,23 @@ from motia_actors.errors import (
     StoreFullError,
     TimeLimitError,
 )
+from motia_actors.messages import Trace
 from motia_actors.payload import encode
 
 T = TypeVar("T")
+
+
+class Asked(NamedTuple):
+    """A request for a step, from its begin to its answer."""
+
+    trace: Trace
+    """Its own span."""
+    parent: str | None
+    trace_id: str
+    step: str
+    route: str
+    begun_s: float
+
 
 JSON = "application/json; charset=utf-8"
 INTERNAL_ERROR = "Internal server error"
@@ -49,6 +63,9 @@ class Log(Protocol):
 
 class Response(falcon.Response):
     """Falcon's response, filled in one go instead of header by header."""
+
+    asked: Asked | None = None
+    """The request that a step was asked with, once one is."""
 
     def fill(
         self,

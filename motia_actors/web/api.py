@@ -13,6 +13,7 @@ import falcon
 import msgspec
 from falcon.routing import CompiledRouter
 
+from motia_actors.clock import SystemClock
 from motia_actors.errors import (
     MailboxFullError,
     MotiaError,
@@ -21,6 +22,7 @@ from motia_actors.errors import (
     UsageError,
 )
 from motia_actors.messages import Call, Failed, Outcome, Returned
+from motia_actors.telemetry.spans import Tracer, child_of
 from motia_actors.web.answers import (
     INTERNAL_ERROR,
     NO_ROOM,
@@ -40,6 +42,7 @@ from motia_actors.web.replies import add_etag, encode_reply
 from motia_actors.web.requests import read_request
 from motia_actors.web.router import Router
 from motia_actors.web.routes import Route, Table, problem_of
+from motia_actors.web.watch import RequestWatch
 
 _PROBLEMS_MAX = 100
 
@@ -91,6 +94,7 @@ class Front:
 
     Args:
         new_trace_id: A fresh trace id for each request.
+        watch: Sees each request and its answer.
         unready: Why the process cannot take work now, for `/readyz`.
         reserved: Routes that go before the project's, such as `control.control_routes`.
         fallback: Routes that go after the project's, such as a workbench.
@@ -103,6 +107,7 @@ class Front:
         *,
         asker: Asker,
         new_trace_id: Callable[[], str],
+        watch: RequestWatch | None = None,
         log: Log,
         unready: Unready = lambda: (),
         reserved: Sequence[Route[Endpoint]] = (),
@@ -111,6 +116,7 @@ class Front:
     ) -> None:
         self.settings = settings
         self.asker, self.new_trace_id, self.log, self.offload = asker, new_trace_id, log, offload
+        self.watch = watch or RequestWatch(Tracer(SystemClock()))
         self._reserved = list(reserved)
         self._fallback = [*fallback, *health_routes(unready)]
         cors = Cors(settings.cors)
@@ -118,7 +124,7 @@ class Front:
         self.app = falcon.App(
             router=cast("CompiledRouter", self._router),  # Falcon takes any router.
             response_type=Response,
-            middleware=[cors] if cors.is_on else None,
+            middleware=[cors, self.watch] if cors.is_on else [self.watch],
         )
         # WSGI wants a type on an empty answer too, and nothing is no JSON.
         self.app.resp_options.default_media_type = "text/plain; charset=utf-8"
@@ -172,15 +178,24 @@ class _StepEndpoint:
     def __init__(self, front: Front, route: ApiRoute) -> None:
         self._front = front
         self._route = route
+        self._name = route.name or route.step_id
         self._body = None if front.settings.validate == "off" else route.body
 
     def __call__(self, req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
         front, route = self._front, self._route
-        request = read_request(req, params, front.settings.limits)
         trace_id = front.new_trace_id()
+        asked = resp.asked = front.watch.begin(req.env, self._name, route.path, trace_id)
+        request = read_request(req, params, front.settings.limits)
         if self._body is not None and not self._is_valid(request["body"], resp, trace_id):
             return
-        call = Call(kind="api", trace_id=trace_id, flows=route.flows, input=request)
+        call = Call(
+            kind="api",
+            trace_id=trace_id,
+            flows=route.flows,
+            input=request,
+            trace=child_of(asked.trace),
+            parent=asked.trace.span_id,
+        )
         if front.offload is None:
             outcome = front.asker.ask(route.step_id, call, desert=late_answer(req.env))
         else:
@@ -235,7 +250,7 @@ class _StepEndpoint:
         self._front.log(
             level,
             message,
-            step=route.name or route.step_id,
+            step=self._name,
             trace_id=trace_id,
             flows=route.flows,
             **fields,

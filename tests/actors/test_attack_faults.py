@@ -13,13 +13,14 @@ from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec, Stop
 from motia_actors.actors.journalist import JournalistActor
 from motia_actors.actors.step import StepActor
 from motia_actors.actors.supervisor import Supervisor
-from motia_actors.actors.work import Work
+from motia_actors.actors.work import Running, Work
 from motia_actors.clock import SystemClock
 from motia_actors.errors import MotiaError, StoreFullError, TimeLimitError
 from motia_actors.messages import Call, Failed, Returned
 from motia_actors.promise import Promise
 from motia_actors.steps.config import Infrastructure, MailboxPolicy
 from motia_actors.stores.memory import MemoryStore
+from motia_actors.telemetry.spans import Tracer
 from motia_actors.threads import NativeThread, Signal
 from tests.actors.rig import WAIT_S, Rig, call, plan, put, running
 from tests.actors.test_attack_late import asked
@@ -194,7 +195,15 @@ def test_a_record_that_the_store_refuses_is_no_crash_of_the_journalist() -> None
 
     cell = Cell(
         ChildSpec(
-            "journalist", lambda cell: JournalistActor(cell, report, store=store, drain=drain)
+            "journalist",
+            lambda cell: JournalistActor(
+                cell,
+                report,
+                store=store,
+                drain=drain,
+                tracer=Tracer(SystemClock()),
+                running=Running(),
+            ),
         )
     )
     actor = cell.spec.make(cell)

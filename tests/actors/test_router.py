@@ -205,7 +205,9 @@ def test_an_end_that_meets_a_renewal_waits_for_it() -> None:
 
         kept: Promise[list[object]] | None = None
 
-        def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+        def commit(
+            self, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+        ) -> Promise[list[object]]:
             promise = super().commit(writes)
             if not isinstance(writes[0], Extend):
                 return promise

@@ -67,8 +67,10 @@ def commit_each_write_alone() -> None:
 def acknowledge_before_the_commit() -> None:
     commit = LmdbStore.commit
 
-    def commit_later(self: LmdbStore, writes: Sequence[Write[object]]) -> Promise[list[object]]:
-        promise = commit(self, writes)
+    def commit_later(
+        self: LmdbStore, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
+        promise = commit(self, writes, may_use_reserve=may_use_reserve)
         if not isinstance(writes[0], EventPut):
             return promise
         early: Promise[list[object]] = Promise()

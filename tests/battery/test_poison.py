@@ -67,6 +67,8 @@ def poison(name: str, body: str) -> str:
     return f"""
 import ctypes
 import os
+import resource
+from pathlib import Path
 
 config = {{
     "name": "{name}", "type": "event", "subscribes": ["poison"], "emits": [],
@@ -75,6 +77,17 @@ config = {{
         "queue": {{"maxRetries": {POISON_RUNS - 1}, "backoff": {{"type": "fixed", "delay": 0.05}}}},
     }},
 }}
+
+
+def hoard():
+    # The whole process has no more than this.
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**28, before[1]))
+    try:
+        [bytearray(2**22) for _ in range(2**20)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 async def handler(event, context):
@@ -116,6 +129,7 @@ def wait_taken(server: Server, number: int) -> None:
         ("crashes", "ctypes.string_at(0)"),
         ("aborts", "os.abort()"),
         ("spins", "while True: pass"),
+        ("hoards", "hoard()"),
     ],
 )
 def test_poison_is_put_away_and_other_steps_go_on(tmp_path: Path, name: str, body: str) -> None:

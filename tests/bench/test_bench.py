@@ -58,7 +58,12 @@ def port() -> Iterator[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("bench", "options"),
-    [("bench_ask", ["--client", "python"]), ("bench_emit", []), ("bench_store", [])],
+    [
+        ("bench_ask", []),
+        ("bench_emit", ["--peers", "none"]),
+        ("bench_http", ["--client", "python", "--peers", "none"]),
+        ("bench_store", []),
+    ],
 )
 def test_a_bench_prints_one_row_and_what_it_is_compared_with(
     bench: str, options: list[str]
@@ -169,6 +174,6 @@ def test_a_table_shows_the_ratio_with_its_spread() -> None:
 
     assert lines[0].startswith("`python -m bench.bench_ask --rounds 1`, ")
     assert lines[-2:] == [
-        "| ours | 1 | 2,000 (2,000..2,000) | 1 | 2 | 3 |",
-        "| theirs | **1.00 (1.00..1.00)** | 2,000 (2,000..2,000) | 1 | 2 | 3 |",
+        "| ours | 1 | 2,000 (2,000..2,000) | 1 | 2 | 3 |  |",
+        "| theirs | **1.00 (1.00..1.00)** | 2,000 (2,000..2,000) | 1 | 2 | 3 |  |",
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -12,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from bench import ledger
-from bench.peers import rigs
-from bench.peers.producer import Order, produce
+from bench.peers import choice, motia
+from bench.peers.producer import Order, produce, produce_async
 from bench.samples import sample_of_flow
 
 ROOT = Path(__file__).parents[2]
@@ -73,25 +75,50 @@ def test_a_flow_counts_from_the_first_emit_to_the_last_handled() -> None:
 def test_missing_packages_are_named_with_the_way_to_install_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rigs, "_is_importable", lambda package: package == "redis")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "redis" or None)
 
-    with pytest.raises(SystemExit, match=r"needs dramatiq, celery: .* -e '\.\[bench\]'"):
-        rigs.check_installed()
+    reason = choice.missing(["dramatiq", "celery", "redis"])
+
+    assert reason == ("needs dramatiq, celery: python -m pip install -e '.[bench,bench-celery]'")
 
 
 def test_a_missing_server_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rigs, "_is_importable", lambda _: True)
     monkeypatch.setattr(shutil, "which", lambda _: None)
 
-    with pytest.raises(SystemExit, match="apt-get install redis-server"):
-        rigs.check_installed()
+    assert "apt-get install redis-server" in choice.missing([], needs_redis=True)
+    assert "apt-get install nodejs" in motia.missing()
+
+
+def test_a_peer_that_is_missing_is_left_out_or_an_error_as_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    installed = choice.Peers("installed")
+
+    assert not installed.has("huey", "huey")
+    assert installed.left_out == {"huey": "needs huey: python -m pip install -e '.[bench]'"}
+    assert "huey: needs huey" in installed.settings()["left out"]
+    assert not choice.Peers("none").has("huey", "huey")
+    with pytest.raises(SystemExit, match="needs huey"):
+        choice.Peers("all").has("huey", "huey")
+
+
+def test_tasks_of_one_loop_emit_as_threads_do() -> None:
+    sent: list[object] = []
+
+    async def send(event: object) -> None:
+        sent.append(event)
+        await asyncio.sleep(0)
+
+    produced = asyncio.run(produce_async(send, Order(emitters=3, seconds=0.01)))
+
+    assert len(produced.taken_s) == len(sent) >= 3
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(120)
 def test_the_row_has_every_peer_at_every_durability() -> None:
-    rigs.check_installed()
-    command = [sys.executable, "-m", "bench.bench_emit", "--peers"]
+    command = [sys.executable, "-m", "bench.bench_emit", "--peers", "all", "--everysec"]
 
     ended = subprocess.run(
         [*command, "--seconds", "0.05", "--rounds", "1"],
@@ -105,8 +132,9 @@ def test_the_row_has_every_peer_at_every_durability() -> None:
     assert ended.returncode == 0, ended.stderr
     row = json.loads(ended.stdout)
     names = {result["name"] for result in row["results"]}
-    for peer in ("dramatiq", "celery threads", "celery prefork"):
+    for peer in ("dramatiq", "celery threads", "celery prefork", "taskiq", "huey"):
         for fsync in ("always", "everysec"):
             assert f"{peer}, fsync {fsync}, 8 at once" in names
+    assert "motia, fsync always, 1 at once" in names
     assert row["settings"]["redis"]
     assert {"dramatiq", "celery", "redis"} <= row["versions"].keys()

@@ -6,7 +6,7 @@ import pytest
 
 from motia_actors.clock import ManualClock
 from motia_actors.errors import LeaseLostError, PayloadTooLargeError
-from motia_actors.messages import Event, Target
+from motia_actors.messages import Event, Target, Trace
 from motia_actors.store import (
     Ack,
     Bury,
@@ -30,6 +30,7 @@ def test_an_event_is_delivered_to_every_target_as_it_was(store: Store, clock: Ma
         trace_id="t",
         flows=("f", "g"),
         group_id="",
+        trace=Trace("a" * 32, "b" * 16, is_sampled=True, state="congo=t61"),
     )
     store.write(EventPut(event=event, targets=(Target(step="a"), Target(step="b"))))
     put_s = clock.now_s()
@@ -254,6 +255,24 @@ def test_a_fifo_group_gives_one_at_a_time_and_groups_go_side_by_side(store: Stor
     store.write(Bury(delivery=a2, error=""))
 
     assert ids(lease(store)) == ["a3"]
+
+
+def test_a_busy_group_does_not_starve_a_quiet_one(store: Store, clock: ManualClock) -> None:
+    for number in range(20):
+        put_fifo(store, f"busy{number}", "busy")
+    put_fifo(store, "quiet", "quiet")
+
+    taken: list[str] = []
+    while "quiet" not in taken:
+        clock.advance(1.0)
+        # As much comes into the busy group as is taken out of it.
+        put_fifo(store, f"more{len(taken)}", "busy")
+        [delivery] = lease(store, 1)
+        taken.append(delivery.event.id)
+        store.write(Ack(delivery=delivery))
+
+    assert taken[:-1] == [f"busy{number}" for number in range(len(taken) - 1)]
+    assert len(taken) <= 21
 
 
 def test_a_retry_in_a_fifo_group_is_not_overtaken(store: Store, clock: ManualClock) -> None:

@@ -12,6 +12,7 @@ from motia_actors.store import (
     CronFire,
     EventPut,
     JournalAppend,
+    JournalClear,
     Lease,
     Release,
     Retry,
@@ -162,6 +163,36 @@ def test_the_journal_keeps_the_newest_of_each_kind(store: Store) -> None:
     assert store.journal.tail("log", count_max=0) == []
     assert store.journal.tail("", count_max=9) == [b"other"]
     assert store.journal.tail("none", count_max=9) == []
+
+
+def test_the_journal_is_read_on_from_a_number(store: Store) -> None:
+    for text in (b"1", b"2", b"3"):
+        store.write(JournalAppend(kind="log", record=text))
+    seen = store.journal.after("log", after_seq=0, count_max=99)
+
+    later = store.journal.after("log", after_seq=seen[0].seq, count_max=99)
+
+    assert [one.record for one in seen] == [b"1", b"2", b"3"]
+    assert later == seen[1:]
+    assert store.journal.after("log", after_seq=seen[0].seq, count_max=1) == seen[2:]
+    assert store.journal.after("log", after_seq=seen[2].seq, count_max=99) == []
+
+
+def test_a_cleared_journal_is_empty_and_counts_on(store: Store) -> None:
+    for text in (b"1", b"2"):
+        store.write(JournalAppend(kind="log", record=text))
+    store.write(JournalAppend(kind="span", record=b"other"))
+    last = store.journal.after("log", after_seq=0, count_max=99)[-1].seq
+
+    assert store.write(JournalClear(kind="log")) == 2
+
+    assert store.journal.tail("log", count_max=99) == []
+    assert store.journal.tail("span", count_max=99) == [b"other"]
+    assert store.write(JournalClear(kind="log")) == 0
+    assert store.write(JournalClear(kind="none")) == 0
+    store.write(JournalAppend(kind="log", record=b"3"))
+    (new,) = store.journal.after("log", after_seq=last, count_max=99)
+    assert new.record == b"3"
 
 
 def test_a_lock_is_kept_by_its_holder_and_freed(store: Store) -> None:

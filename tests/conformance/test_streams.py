@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import pytest
 
 from motia_actors.clock import ManualClock
-from motia_actors.errors import PayloadTooLargeError
+from motia_actors.errors import InvalidInputError, PayloadTooLargeError
 from motia_actors.messages import Change
-from motia_actors.store import Store, StreamDelete, StreamSend, StreamSet
+from motia_actors.payload import decode
+from motia_actors.store import (
+    StateSet,
+    Store,
+    StreamDelete,
+    StreamSend,
+    StreamSet,
+    StreamUpdate,
+)
 from tests.conformance.conftest import COUNT_MAX, VALUE_BYTES_MAX
+from tests.stores.driving import WAIT_S
 
 
 def keep(store: Store, item_id: str, data: bytes = b"1", group: str = "g") -> str:
@@ -19,6 +31,85 @@ def test_set_answers_whether_the_item_is_new(store: Store) -> None:
     assert keep(store, "i", b"1") == "create"
     assert keep(store, "i", b"2") == "update"
     assert store.streams.get("s", "g", "i") == b"2"
+
+
+def update(store: Store, patch: bytes, check: Callable[[bytes], None] | None = None) -> object:
+    write = StreamUpdate(stream="s", group="g", item_id="i", patch=patch, check=check)
+    return store.write(write)
+
+
+def test_an_update_puts_its_fields_over_the_items(store: Store) -> None:
+    keep(store, "i", b'{"a":1,"b":{"c":2},"d":3}')
+
+    answer = update(store, b'{"b":null,"d":{"e":4},"f":5}')
+
+    expected = {"a": 1, "b": None, "d": {"e": 4}, "f": 5}
+    assert decode(answer) == expected  # type: ignore[arg-type]  # bytes, as there was an item
+    assert store.streams.get("s", "g", "i") == answer
+    last = store.streams.changes(after_seq=0, count_max=9)[-1]
+    assert (last.type, last.data) == ("update", answer)
+
+
+@pytest.mark.parametrize("there", [None, b"[1]"])
+def test_an_update_of_what_is_no_object_does_nothing(store: Store, there: bytes | None) -> None:
+    if there is not None:
+        keep(store, "i", there)
+    seq = store.streams.last_seq()
+
+    assert update(store, b'{"a":1}') is None
+
+    assert store.streams.get("s", "g", "i") == there
+    assert store.streams.last_seq() == seq
+
+
+def test_an_updated_item_keeps_its_place(store: Store) -> None:
+    keep(store, "i", b'{"n":1}')
+    keep(store, "j", b'{"n":2}')
+    update(store, b'{"n":3}')
+
+    assert store.streams.group("s", "g") == [b'{"n":3}', b'{"n":2}']
+
+
+def test_an_update_that_its_check_refuses_leaves_nothing_of_its_commit(store: Store) -> None:
+    keep(store, "i", b'{"a":1}')
+    seen: list[bytes] = []
+
+    def check(data: bytes) -> None:
+        seen.append(data)
+        raise InvalidInputError("item", [("a", "is wrong")])
+
+    refused = store.commit(
+        [
+            StateSet(group="g", key="k", value=b"1"),
+            StreamUpdate(stream="s", group="g", item_id="i", patch=b'{"a":2}', check=check),
+        ]
+    )
+    other = store.commit([StateSet(group="g", key="other", value=b"1")])
+
+    with pytest.raises(InvalidInputError, match="is wrong"):
+        refused.result(WAIT_S)
+    assert other.result(WAIT_S) == [None]
+    assert set(seen) == {b'{"a":2}'}
+    assert store.state.get("g", "k") is None
+    assert store.streams.get("s", "g", "i") == b'{"a":1}'
+
+
+def test_updates_from_all_sides_lose_nothing_of_each_other(store: Store) -> None:
+    keep(store, "i", b"{}")
+
+    def work(name: int) -> None:
+        for number in range(20):
+            update(store, b'{"%d.%d":1}' % (name, number))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+
+    item = store.streams.get("s", "g", "i")
+    assert item is not None
+    assert len(decode(item)) == 80
 
 
 def test_items_keep_the_order_of_their_creation(store: Store) -> None:

@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.e2e.server import EXAMPLES, OWN, Answer, Server, copy_project, wait_until, workers
+from tests.e2e.server import (
+    EXAMPLES,
+    OWN,
+    Answer,
+    Server,
+    Via,
+    copy_project,
+    wait_until,
+    workers,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -56,12 +65,16 @@ def exchanges(readme: Path) -> list[Exchange]:
     return [Exchange(*found) for found in EXCHANGE.findall(readme.read_text("utf-8"))]
 
 
-@pytest.mark.parametrize("name", ["hello", "orders", "chat"])
-def test_an_example_answers_as_its_readme_says(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "via"),
+    [("hello", "gunicorn"), ("orders", "gunicorn"), ("chat", "gunicorn"),
+     ("mixed_languages", "start")],
+)  # fmt: skip
+def test_an_example_answers_as_its_readme_says(name: str, via: Via, tmp_path: Path) -> None:
     asked = exchanges(EXAMPLES / name / "README.md")
     assert len(asked) >= 5
 
-    with Server(copy_project(EXAMPLES / name, tmp_path / name)) as server:
+    with Server(copy_project(EXAMPLES / name, tmp_path / name), via=via) as server:
         for exchange in asked:
             exchange.meet(server)
         server.stop_cleanly()
@@ -70,7 +83,7 @@ def test_an_example_answers_as_its_readme_says(name: str, tmp_path: Path) -> Non
 def test_every_step_of_the_examples_has_its_file_named_in_the_readme() -> None:
     for readme in EXAMPLES.glob("*/README.md"):
         text = readme.read_text("utf-8")
-        for step in (readme.parent / "steps").glob("*.py"):
+        for step in (readme.parent / "steps").glob("*[._]st*.*"):
             family = step.name.split("_")[0] + "_*_step.py"
             assert step.name in text or family in text, f"{readme} says nothing of {step.name}"
 
@@ -119,4 +132,19 @@ def test_people_who_went_quiet_leave_the_room(tmp_path: Path) -> None:
         wait_until(lambda: server.get("/rooms/lobby/people").json == [], what="Ada has left")
 
         assert server.post("/rooms/lobby/typing", {"author": "Ada"}).status == 204
+        server.stop_cleanly()
+
+
+def test_one_flow_runs_through_three_languages_in_two_workers(tmp_path: Path) -> None:
+    project = copy_project(EXAMPLES / "mixed_languages", tmp_path / "mixed")
+    with Server(project, via="start", options=("--workers", "2")) as server:
+        with server.client() as client:
+            sent = [
+                client.post("/reviews", {"product": "tea", "text": f"good {index}"}).json["id"]
+                for index in range(20)
+            ]
+        wait_until(lambda: len(server.get("/reviews").json) == len(sent), what="all are out")
+        stages = {server.get(f"/reviews/{one}").json["stage"] for one in sent}
+
+        assert stages == {"published"}
         server.stop_cleanly()

@@ -28,3 +28,11 @@ def node(tmp_path: Path) -> Iterator[NodeProject]:
     project = NodeProject(tmp_path, hang_s=1.5)
     yield project
     project.runner.close()
+
+
+@pytest.fixture(params=["thread", pytest.param("process", marks=pytest.mark.slow)])
+def either(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Project]:
+    """A project whose steps run in this process, and once more each in a child of its own."""
+    project = Project(tmp_path, is_isolated=request.param == "process")
+    yield project
+    project.runner.close()

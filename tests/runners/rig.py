@@ -17,7 +17,9 @@ from motia_actors.effects import CallEffects, Validator, World
 from motia_actors.messages import Call, Failed, Outcome, Request, Returned, StepKind, Target
 from motia_actors.promise import Promise
 from motia_actors.runner import Handler, Loaded
+from motia_actors.runners.isolated import IsolatedSteps, Recycling
 from motia_actors.runners.python import PythonRunner
+from motia_actors.runners.wall import Wall
 from motia_actors.steps.config import Emit, Step
 from motia_actors.store import Write
 from motia_actors.stores.memory import MemoryStore
@@ -31,11 +33,16 @@ class HeldStore(MemoryStore):
         super().__init__(clock)
         self.error: Exception | None = None
         self.is_held = False
+        self.reserved: list[bool] = []
+        """Of each commit, whether it may use the reserve."""
         self.began = threading.Semaphore(0)
         """Released for each commit that is held."""
         self._held: list[tuple[Sequence[Write[object]], Promise[list[object]]]] = []
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
+        self.reserved.append(may_use_reserve)
         if self.error is not None:
             return Promise.broken(self.error)
         if not self.is_held:
@@ -111,11 +118,15 @@ class Rig:
 
 
 class Project:
-    """Files below a folder and a runner for them."""
+    """Files below a folder and a runner for them; `is_isolated`: each step in a child."""
 
-    def __init__(self, root: Path, *, state_envelope: bool = False) -> None:
+    def __init__(
+        self, root: Path, *, state_envelope: bool = False, is_isolated: bool = False
+    ) -> None:
         self.root = root
-        self.runner = PythonRunner(root, state_envelope=state_envelope)
+        self.isolated = IsolatedSteps(root, state_envelope=state_envelope, recycling=Recycling())
+        self.runner = PythonRunner(root, state_envelope=state_envelope, isolated=self.isolated)
+        self._is_isolated = is_isolated
 
     def write(self, path: str, text: str) -> Path:
         file = self.root / path
@@ -124,4 +135,9 @@ class Project:
         return file
 
     def step(self, text: str, path: str = "steps/a_step.py") -> Loaded:
-        return self.runner.load(self.write(path, text))
+        file = self.write(path, text)
+        if not self._is_isolated:
+            return self.runner.load(file)
+        loaded = self.isolated.load(file, wall=Wall())
+        assert loaded is not None
+        return loaded

@@ -20,9 +20,9 @@ def context_of(rig: Rig, *, wraps_state: bool = False) -> Context:
 
 
 @pytest.mark.parametrize("word", ["", "await "])
-def test_state_and_streams_work_in_both_spellings(project: Project, rig: Rig, word: str) -> None:
+def test_state_and_streams_work_in_both_spellings(either: Project, rig: Rig, word: str) -> None:
     kind = "async def" if word else "def"
-    loaded = project.step(
+    loaded = either.step(
         f"""
         {kind} handler(req, context):
             s, chat = context.state, context.streams.chat_messages
@@ -31,7 +31,9 @@ def test_state_and_streams_work_in_both_spellings(project: Project, rig: Rig, wo
                 {word}s.get_group("g"), {word}s.getGroup("g", "ignored"),
                 {word}s.get(trace_id="g", key="k"),
                 {word}s.delete("g", "k"), {word}s.delete("g", "k"), {word}s.clear("g"),
-                ({word}chat.set("room", "1", {{"text": "hi"}}))["id"],
+                ({word}chat.set("room", "1", {{"text": "hi", "n": 1}}))["id"],
+                ({word}chat.update("room", "1", {{"n": 2}}))["n"],
+                {word}chat.update("x", "1", {{}}),
                 ({word}context.streams["chatMessages"].get("room", "1"))["text"],
                 len({word}chat.getGroup("room")), len({word}chat.get_group(group_id="room")),
                 {word}chat.send({{"groupId": "room"}}, {{"type": "ping"}}),
@@ -48,7 +50,7 @@ def test_state_and_streams_work_in_both_spellings(project: Project, rig: Rig, wo
     value: Any = {"n": 1}
     assert rig.value(loaded.handler) == [
         *(value, value, None, [value], [value], value, value, None, None),
-        *("1", "hi", 1, 1, None, "room", 32, 1, None),
+        *("1", 2, None, "hi", 1, 1, None, "room", 32, 1, None),
     ]
     assert rig.store.events.depth("steps/charge_step.py").waiting == 1
 
@@ -107,10 +109,10 @@ def test_snake_case(name: str, snake: str) -> None:
 )
 @pytest.mark.parametrize("word", ["", "await "])
 def test_a_slip_that_motia_lets_pass_does_nothing_and_is_told(
-    project: Project, rig: Rig, word: str, call: str, advice: str
+    either: Project, rig: Rig, word: str, call: str, advice: str
 ) -> None:
     kind = "async def" if word else "def"
-    loaded = project.step(f"{kind} handler(req, context):\n    return {word}context.{call}\n")
+    loaded = either.step(f"{kind} handler(req, context):\n    return {word}context.{call}\n")
 
     assert rig.value(loaded.handler) is None
     (line,) = rig.lines()

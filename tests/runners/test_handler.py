@@ -13,6 +13,7 @@ import pytest
 from motia_actors.errors import QueueFullError, StoreClosedError, StoreFullError
 from motia_actors.messages import Failed, Request, Returned, StepKind
 from motia_actors.runner import Handler
+from motia_actors.runners.calling import ChildHandler
 from motia_actors.runners.handler import PythonHandler
 from motia_actors.runners.pool import ThreadPool
 from tests.runners.rig import Project, Rig
@@ -77,13 +78,14 @@ async def bound(extra, first, ctx):
     ],
 )
 def test_every_way_to_write_a_handler_gets_input_and_context(
-    project: Project, rig: Rig, handler: str
+    either: Project, rig: Rig, handler: str
 ) -> None:
-    loaded = project.step(
+    loaded = either.step(
         f"{SHAPES}\nasync def sync_as_async(f, c=None): return sync(f, c)\nhandler = {handler}\n"
     )
 
-    assert rig.value(loaded.handler, "event", {"n": 1}) == ({"n": 1}, "K7PQ2-4431022")
+    # A list where it crossed a wire.
+    assert [*rig.value(loaded.handler, "event", {"n": 1})] == [{"n": 1}, "K7PQ2-4431022"]
 
 
 @pytest.mark.parametrize(
@@ -102,9 +104,9 @@ def test_every_way_to_write_a_handler_gets_input_and_context(
     ],
 )
 def test_a_handler_gets_as_much_as_it_takes(
-    project: Project, rig: Rig, signature: str, kind: StepKind, seen: str
+    either: Project, rig: Rig, signature: str, kind: StepKind, seen: str
 ) -> None:
-    loaded = project.step(
+    loaded = either.step(
         f"""
         async def handler{signature}:
             values = list(locals().values())
@@ -124,9 +126,9 @@ RAISERS = ["SystemExit(2)", "KeyboardInterrupt()", "GeneratorExit()", "ValueErro
 @pytest.mark.parametrize("raised", [*RAISERS, "asyncio.CancelledError()"])
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_nothing_a_handler_raises_leaves_it(
-    project: Project, rig: Rig, kind: str, raised: str
+    either: Project, rig: Rig, kind: str, raised: str
 ) -> None:
-    loaded = project.step(f"import asyncio\n{kind} handler(req, context):\n    raise {raised}\n")
+    loaded = either.step(f"import asyncio\n{kind} handler(req, context):\n    raise {raised}\n")
 
     failure = rig.failure(loaded.handler)
 
@@ -136,8 +138,8 @@ def test_nothing_a_handler_raises_leaves_it(
     assert "motia_actors" not in failure.stack
 
 
-def test_a_stack_shows_the_users_frames_and_no_others(project: Project, rig: Rig) -> None:
-    loaded = project.step(
+def test_a_stack_shows_the_users_frames_and_no_others(either: Project, rig: Rig) -> None:
+    loaded = either.step(
         """
         import asyncio
         async def pay():
@@ -259,10 +261,10 @@ def test_the_first_middleware_is_the_outermost_however_they_are_mixed(
 
 @pytest.mark.parametrize("is_async", [True, False])
 def test_middleware_hands_live_objects_to_the_handler_on_the_same_request(
-    project: Project, rig: Rig, is_async: bool
+    either: Project, rig: Rig, is_async: bool
 ) -> None:
     word, wait = ("async ", "await ") if is_async else ("", "")
-    loaded = project.step(
+    loaded = either.step(
         f"""
         {word}def with_client(req, context, next_fn):
             req["supabase"] = object
@@ -275,8 +277,8 @@ def test_middleware_hands_live_objects_to_the_handler_on_the_same_request(
     )
 
     assert loaded.handler is not None
-    assert loaded.handler.is_async is is_async
-    assert rig.value(loaded.handler) == (True, "ada")
+    assert loaded.handler.is_async is is_async or isinstance(loaded.handler, ChildHandler)
+    assert [*rig.value(loaded.handler)] == [True, "ada"]
 
 
 def test_middleware_may_answer_itself_and_change_the_answer(rig: Rig) -> None:
@@ -302,8 +304,8 @@ def test_middleware_may_catch_what_the_handler_raises(rig: Rig) -> None:
     assert rig.value(handler_of(handler, careful)) == "caught 4"
 
 
-def test_events_pass_no_middleware(project: Project, rig: Rig) -> None:
-    loaded = project.step(
+def test_events_pass_no_middleware(either: Project, rig: Rig) -> None:
+    loaded = either.step(
         """
         config = {"type": "event", "middleware": [lambda *a: 1 / 0]}
         def handler(data, ctx): return data

@@ -14,8 +14,10 @@ from textwrap import dedent
 import pytest
 
 from motia_actors.errors import QueueFullError, StepLoadError
-from motia_actors.messages import Failed, Request
+from motia_actors.messages import Failed, Outcome, Request, Returned
+from motia_actors.runners import children as children_module
 from motia_actors.runners.children import DELAY_S_MAX, delay_s
+from motia_actors.runners.isolated import Recycling
 from tests.runners.node_rig import NodeProject
 from tests.runners.rig import Rig
 
@@ -197,6 +199,106 @@ def test_a_call_past_its_limit_is_cancelled_in_the_child(rig: Rig, node: NodePro
     with pytest.raises(TimeoutError):
         asyncio.run(run())
     assert rig.value(other) == {"body": True}
+
+
+def test_a_call_past_its_limit_that_spins_takes_its_child_along_at_once(
+    rig: Rig, tmp_path: Path
+) -> None:
+    node = NodeProject(tmp_path, hang_s=600.0)
+    handler = node.handler(
+        """
+        ctx.logger.info('began', { pid: process.pid })
+        setTimeout(() => { for (;;) {} }, 5)
+        await new Promise(() => {})
+        """
+    )
+    other = node.handler("return { body: process.pid }", "steps/b.step.ts")
+
+    async def run() -> int:
+        effects = rig.effects(value=Request())
+        task = asyncio.ensure_future(handler.run_async(effects.call, effects))
+        while not (lines := rig.lines()):
+            await asyncio.wait([task], timeout=0.01)
+        watched = os.pidfd_open(lines[0]["pid"])
+        task.cancel()
+        await asyncio.wait([task])
+        return watched
+
+    watched = asyncio.run(run())
+
+    assert _wait_readable(watched, 20.0)
+    os.close(watched)
+    assert rig.value(other)["body"] > 0
+    node.runner.close()
+
+
+def walled(body: str, infrastructure: str) -> str:
+    return (
+        f"export const config = {{ infrastructure: {infrastructure} }}\n"
+        f"export const handler = async (req, ctx) => {{ {body} }}"
+    )
+
+
+def test_a_step_with_a_limit_of_memory_has_a_process_of_its_own(
+    rig: Rig, node: NodeProject
+) -> None:
+    hungry = node.load(
+        walled(
+            "const kept = []; for (;;) kept.push(new Array(1000).fill({ a: 1 }))",
+            "{ handler: { ram: 128 } }",
+        )
+    ).handler
+    other = node.handler("return { body: process.pid }", "steps/b.step.ts")
+    before = rig.value(other)
+
+    failure = rig.failure(hungry)
+
+    assert (failure.kind, "heap" in failure.message) == ("ChildDiedError", True)
+    assert rig.value(other) == before
+
+
+def test_memory_outside_of_the_heap_counts_too(
+    rig: Rig, node: NodeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children_module, "PING_S", 0.05)
+    handler = node.load(
+        walled(
+            "globalThis.kept = Buffer.alloc(300 << 20, 1); await new Promise(() => {})",
+            "{ handler: { ram: 128 } }",
+        )
+    ).handler
+
+    assert "over its handler.ram of 128 MB" in rig.failure(handler).message
+
+
+def test_too_little_memory_for_node_is_said_at_once(node: NodeProject) -> None:
+    with pytest.raises(StepLoadError, match="too little for a Node process; give it 96"):
+        node.load(walled("", "{ handler: { ram: 64 } }"))
+
+
+def test_walled_steps_have_processes_of_their_own(rig: Rig, node: NodeProject) -> None:
+    shared = node.handler("return process.pid", "steps/b.step.ts")
+    own = node.load(walled("return process.pid", "{ isolation: 'process' }")).handler
+
+    assert rig.value(own) != rig.value(shared)
+
+
+def test_children_are_relieved_after_their_calls_and_no_call_is_lost(
+    rig: Rig, tmp_path: Path
+) -> None:
+    node = NodeProject(tmp_path, recycling=Recycling(calls_max=20))
+    handler = node.handler("await ctx.state.set('g', 'k', 1); return process.pid")
+
+    async def run() -> list[Outcome]:
+        effects = [rig.effects(value=Request()) for _ in range(30)]
+        return await asyncio.gather(*(handler.run_async(one.call, one) for one in effects))
+
+    pids: set[int] = set()
+    while len(pids) < 3:
+        outcomes = asyncio.run(run())
+        assert not [one for one in outcomes if isinstance(one, Failed)]
+        pids |= {one.value for one in outcomes if isinstance(one, Returned)}
+    node.runner.close()
 
 
 def test_many_calls_are_in_flight_on_one_child(rig: Rig, node: NodeProject) -> None:

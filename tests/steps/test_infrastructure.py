@@ -14,7 +14,10 @@ READ: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {}),
     ({"handler": {"timeout": 0.5}}, {"timeout_s": 0.5}),
     ({"handler": {"timeout": 3600}}, {"timeout_s": 3600.0, "queue": {"visibility_s": 3630.0}}),
-    ({"handler": {"ram": 256, "cpu": 0.25}}, {"ram_mb": 256, "cpu": 0.25}),
+    (
+        {"isolation": "process", "processes": 2, "handler": {"ram": 256, "cpu": 0.25}},
+        {"isolation": "process", "processes": 2, "ram_mb": 256, "cpu": 0.25},
+    ),
     (
         {"handler": {"timeout": 30}, "queue": {"maxRetries": 5, "visibilityTimeout": 60}},
         {"timeout_s": 30.0, "queue": {"retries_max": 5, "visibility_s": 60.0}},
@@ -161,3 +164,17 @@ def test_a_cron_step_says_where_it_is_and_what_it_missed() -> None:
     assert step.cron_policy == CronPolicy(
         timezone="Europe/Berlin", overlap="allow", misfire="once", grace_s=60.0
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ({"handler": {"ram": 256}}, "infrastructure.handler.ram"),
+        ({"handler": {"cpu": 1}}, "infrastructure.handler.cpu"),
+        ({"processes": 2}, "infrastructure.processes"),
+    ],
+)
+def test_what_needs_a_process_of_its_own_says_so(written: dict[str, Any], name: str) -> None:
+    _, problems = read(EVENT | {"infrastructure": written})
+
+    assert [(problem.severity, problem.field) for problem in problems] == [("warning", name)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import msgspec
+
 from motia_actors.clock import SystemClock
-from motia_actors.messages import Target
+from motia_actors.messages import Target, Trace
 from motia_actors.store import (
     Bury,
     CronFire,
@@ -47,7 +49,7 @@ def fill(store: Store) -> None:
     (doomed,) = lease(store, step="doomed")
     store.write(Bury(delivery=doomed, error="it \ud800 broke", stack="line 1\nline 2"))
     lease(store, count_max=1, visibility_s=900.0)
-    run = an_event("run")
+    run = msgspec.structs.replace(an_event("run"), trace=Trace("a" * 32, "b" * 16))
     store.write(CronFire(step="tick", slot_s=60.0, event=run, allow_overlap=False))
     store.write(EventPut(event=an_event("odd", data=b"\xff no JSON"), targets=(Target(step="x"),)))
     later = an_event("later", group_id="room")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import resource
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import lmdb
 import pytest
@@ -183,11 +185,49 @@ def test_a_full_store_refuses_growth_stays_readable_and_recovers(tmp_path: Path)
         assert _fill(store) == pytest.approx(kept, abs=2)
 
 
-def _fill(store: Store) -> int:
-    """Write until it is full; answers how many values there was room for."""
-    for number in range(1000):
+def test_a_store_full_of_work_can_be_worked_off_by_handlers_that_write(tmp_path: Path) -> None:
+    with driven(small(tmp_path)) as store:
+        put_count = _fill(store, _an_order)
+
+        done = 0
+        while deliveries := lease(store, 5):
+            for delivery in deliveries:
+                kept = store.commit([a_value(done, 200)], may_use_reserve=True)
+                assert kept.result(WAIT_S) == [None]
+                store.write(Ack(delivery=delivery))
+                done += 1
+
+        assert done == put_count
+        assert len(store.state.group("g")) == done
+
+
+def test_the_reserve_ends_too(tmp_path: Path) -> None:
+    with driven(small(tmp_path)) as store:
+        _fill(store)
+        reserve_bytes = store.statistics()["bytes_reserve"]
+
+        more = _fill(store, lambda number: a_value(1000 + number), may_use_reserve=True)
+
+        assert 0 < reserve_bytes < PAGES_BYTES
+        assert more > 1
+        assert store.statistics()["bytes_used"] <= PAGES_BYTES + reserve_bytes
+
+
+def _an_order(number: int) -> EventPut:
+    event = an_event(f"e{number}", data=b"1" * 1000)
+    return EventPut(event=event, targets=(Target(step="charge"),))
+
+
+def _fill(
+    store: Store,
+    make: Callable[[int], Write[Any]] = a_value,
+    *,
+    may_use_reserve: bool = False,
+) -> int:
+    """Write until it is full; answers for how many there was room."""
+    for number in range(10_000):
         try:
-            store.write(a_value(number))
+            store.commit([make(number)], may_use_reserve=may_use_reserve).result(WAIT_S)
         except StoreFullError:
             return number
     raise AssertionError("it never became full")

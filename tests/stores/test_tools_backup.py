@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -148,3 +150,39 @@ def test_a_target_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="cannot write"):
         backup(tmp_path / "data", tmp_path / "file" / "backup")
+
+
+WATCHED = """
+import sys
+
+from motia_actors.cli import cli
+
+opened = []
+sys.addaudithook(lambda name, args: opened.append(str(args[0])) if name == "open" else None)
+cli(sys.argv[1:], standalone_mode=False)
+touched = [name for name in opened if name.endswith("lock.mdb")]
+
+assert not touched, touched
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [("check",), ("backup", "{out}/copy"), ("compact",), ("export", "{out}/dump.jsonl")],
+    ids=lambda words: words[0],
+)
+def test_no_command_opens_the_lock_file_itself(words: tuple[str, ...], tmp_path: Path) -> None:
+    # Whoever closes it drops the locks that LMDB holds in the same process.
+    filled(tmp_path / "project" / ".motia" / "data")
+    words = tuple(word.format(out=tmp_path) for word in words)
+
+    ended = subprocess.run(
+        [sys.executable, "-c", WATCHED, "data", *words, "--project", tmp_path / "project"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stderr

@@ -163,6 +163,8 @@ function finish(call, kind, value) {
 }
 
 function cancel(id) {
+  // Whatever it still awaits is rejected below. That this is read at all says that nothing spins.
+  tell({ t: 'gone', id })
   const call = calls.get(id)
   if (!call) return
   calls.delete(id)

@@ -2,7 +2,7 @@
 import { MotiaError } from './wire.mjs'
 
 const STATE = { get: 2, set: 3, delete: 2, getGroup: 1, clear: 1 }
-const STREAM = { get: 2, set: 3, delete: 2, getGroup: 1, send: 2 }
+const STREAM = { get: 2, set: 3, update: 3, delete: 2, getGroup: 1, send: 2 }
 
 /** The context of one call; `ask` sends a request and answers a promise of its reply. */
 export function contextOf({ traceId, flows, delivery, streams }, ask, log, signal) {

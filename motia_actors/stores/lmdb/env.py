@@ -28,6 +28,8 @@ FORMAT_KEY = b"format"
 FORMAT = b"motia_actors 1"
 _READERS_MAX = 512
 _MAP_BYTES_MIN = 64 * 2**20
+_RESERVE_SHARE = 8
+_RESERVE_BYTES_MAX = 2**30
 
 # LMDB passes the system's words on, and calls a write that stopped half way an I/O error: with
 # so little free that one is a full disk too.
@@ -64,6 +66,8 @@ class Environment:
     def __init__(self, path: Path, *, bytes_max: int, is_synced: bool) -> None:
         self.path = path
         self.bytes_max = bytes_max
+        self.reserve_bytes = min(bytes_max // _RESERVE_SHARE, _RESERVE_BYTES_MAX)
+        """What the handlers of queued events may use above bytes_max: the map has room for it."""
         self._is_synced = is_synced
         self._pid = 0
         self._env: lmdb.Environment | None = None

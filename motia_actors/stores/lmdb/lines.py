@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from motia_actors.errors import StoreCorruptError
-from motia_actors.messages import Event
+from motia_actors.messages import Event, Trace
 
 VERSION = 1
 PROGRAM = "motia_actors"
@@ -75,6 +75,7 @@ class EventLine(Valued, frozen=True, kw_only=True):
     trace_id: str
     flows: tuple[str, ...] = ()
     group_id: str | None = None
+    trace: Trace | None = None
     put_s: float
     is_fifo: bool = False
     is_scheduled: bool = False
@@ -88,6 +89,7 @@ class EventLine(Valued, frozen=True, kw_only=True):
             trace_id=self.trace_id,
             flows=self.flows,
             group_id=self.group_id,
+            trace=self.trace,
         )
 
 
@@ -163,6 +165,7 @@ def event_fields(event: Event) -> dict[str, Any]:
         "trace_id": event.trace_id,
         "flows": event.flows,
         "group_id": event.group_id,
+        "trace": event.trace,
         **value_fields(event.data),
     }
 

@@ -17,7 +17,7 @@ import struct
 
 import msgspec
 
-from motia_actors.messages import Event
+from motia_actors.messages import Event, Trace
 from motia_actors.stores.lmdb import keys
 from motia_actors.stores.lmdb.env import Tables
 from motia_actors.stores.lmdb.transaction import Transaction
@@ -67,6 +67,7 @@ class Body(msgspec.Struct, array_like=True):
     flows: list[bytes]
     group_id: bytes | None
     put_s: float = 0.0
+    trace: Trace | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -82,6 +83,7 @@ def body_of(event: Event) -> Body:
         trace_id=keys.to_bytes(event.trace_id),
         flows=[keys.to_bytes(flow) for flow in event.flows],
         group_id=None if event.group_id is None else keys.to_bytes(event.group_id),
+        trace=event.trace,
     )
 
 
@@ -119,6 +121,7 @@ def read_event(txn: Transaction, tables: Tables, number: bytes) -> tuple[Event, 
         trace_id=keys.to_text(body.trace_id),
         flows=tuple(keys.to_text(flow) for flow in body.flows),
         group_id=None if body.group_id is None else keys.to_text(body.group_id),
+        trace=body.trace,
     )
     return event, body.put_s
 

@@ -28,6 +28,7 @@ from motia_actors.store import (
     Extend,
     Journal,
     JournalAppend,
+    JournalClear,
     Lease,
     Locks,
     Notifier,
@@ -43,11 +44,12 @@ from motia_actors.store import (
     Streams,
     StreamSend,
     StreamSet,
+    StreamUpdate,
     Sweep,
     Write,
 )
 from motia_actors.stores import limits
-from motia_actors.stores.lmdb import dead, events, journal, state, streams
+from motia_actors.stores.lmdb import dead, disk, events, journal, state, streams
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.folder import FolderLock
 from motia_actors.stores.lmdb.journal import LmdbJournal
@@ -119,8 +121,9 @@ class LmdbStore(Store):
         Raises:
             StoreCorruptError: the data file is damaged or not ours; it was left as it is.
             StoreError: another LmdbStore of this process has it open, its files are being
-                replaced, or the system refused.
+                replaced, it is on a disk that other machines share, or the system refused.
         """
+        disk.check(self._env.path.parent)
         try:
             self._folder.share()
         except OSError as error:
@@ -140,7 +143,9 @@ class LmdbStore(Store):
         self._writer.open(self._owners.id)
         self._pid = os.getpid()
 
-    def commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+    def commit(
+        self, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
         """Queue the writes for the writer; the promise is kept once they are on disk."""
         if self._pid != os.getpid():
             return Promise.broken(StoreClosedError("the store is not open in this process"))
@@ -150,8 +155,8 @@ class LmdbStore(Store):
             return Promise.broken(error)
         promise: Promise[list[object]] = Promise()
         operations = [self._prepare(write) for write in writes]
-        has_limit = len(writes) > 1 and any(_has_limit(write) for write in writes)
-        self._writer.put(Batch(operations, size_bytes, promise, has_limit))
+        may_refuse = len(writes) > 1 and any(_may_refuse(write) for write in writes)
+        self._writer.put(Batch(operations, size_bytes, promise, may_refuse, may_use_reserve))
         return promise
 
     def write(self, write: Write[T]) -> T:
@@ -180,6 +185,7 @@ class LmdbStore(Store):
             "waiting_bytes": self._writer.waiting_bytes,
             "bytes_used": bytes_used,
             "bytes_max": self._env.bytes_max,
+            "bytes_reserve": self._env.reserve_bytes,
             "map_bytes": self._env.map_bytes(),
             "value_bytes_max": self.value_bytes_max,
             **{f"rows_{table}": count for table, count in rows.items()},
@@ -209,7 +215,7 @@ class LmdbStore(Store):
         match write:
             case StateSet() | StateDelete() | StateClear() | StateExpect():
                 return state.prepare(write)
-            case StreamSet() | StreamDelete() | StreamSend():
+            case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
                 return streams.prepare(write, changes_count_max=self._changes_count_max)
             case EventPut():
                 return events.prepare_put(write)
@@ -231,6 +237,8 @@ class LmdbStore(Store):
                 return dead.prepare_sweep(write)
             case JournalAppend():
                 return journal.prepare(write, count_max=self._journal_count_max)
+            case JournalClear():
+                return journal.prepare_clear(write)
             case _:
                 raise AssertionError(f"no such write: {type(write).__name__}")
 
@@ -242,7 +250,12 @@ class LmdbStore(Store):
         return int(freed)
 
 
-def _has_limit(write: Write[object]) -> bool:
-    return isinstance(write, EventPut) and any(
-        target.depth_max is not None for target in write.targets
-    )
+def _may_refuse(write: Write[object]) -> bool:
+    """The write may turn out to be impossible once others of its commit were done."""
+    match write:
+        case EventPut(targets=targets):
+            return any(target.depth_max is not None for target in targets)
+        case StreamUpdate(check=check):
+            return check is not None
+        case _:
+            return False

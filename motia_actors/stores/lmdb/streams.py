@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from motia_actors.messages import Change
-from motia_actors.store import StreamDelete, Streams, StreamSend, StreamSet
+from motia_actors.store import StreamDelete, Streams, StreamSend, StreamSet, StreamUpdate
 from motia_actors.stores.lmdb import keys
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.transaction import Transaction
@@ -36,11 +36,15 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Row)
 
 
-def prepare(write: StreamSet | StreamDelete | StreamSend, *, changes_count_max: int) -> Operation:
+def prepare(
+    write: StreamSet | StreamUpdate | StreamDelete | StreamSend, *, changes_count_max: int
+) -> Operation:
     """Make a write of a stream ready."""
     match write:
         case StreamSet():
             return _setting(write, changes_count_max)
+        case StreamUpdate():
+            return _updating(write, changes_count_max)
         case StreamDelete():
             return _deleting(write, changes_count_max)
         case StreamSend():
@@ -66,6 +70,20 @@ def _setting(write: StreamSet, changes_count_max: int) -> Operation:
     return apply
 
 
+def _updating(write: StreamUpdate, changes_count_max: int) -> Operation:
+    key = keys.pair16(write.stream, write.group) + keys.name16(write.item_id)
+
+    def apply(work: Work) -> bytes | None:
+        old = work.txn.get(key, db=work.tables.stream_items)
+        data = write.applied_to(None if old is None else old[8:])
+        if old is not None and data is not None:
+            work.txn.put(key, old[:8] + data, db=work.tables.stream_items)
+            _log(work, write, "update", data, changes_count_max)
+        return data
+
+    return apply
+
+
 def _deleting(write: StreamDelete, changes_count_max: int) -> Operation:
     place = keys.pair16(write.stream, write.group)
     key = place + keys.name16(write.item_id)
@@ -85,7 +103,7 @@ def _deleting(write: StreamDelete, changes_count_max: int) -> Operation:
 
 def _log(
     work: Work,
-    write: StreamSet | StreamDelete | StreamSend,
+    write: StreamSet | StreamUpdate | StreamDelete | StreamSend,
     kind: _Kind,
     data: bytes,
     changes_count_max: int,

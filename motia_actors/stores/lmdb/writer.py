@@ -15,7 +15,9 @@ import msgspec
 from motia_actors.clock import Clock
 from motia_actors.errors import (
     ConflictError,
+    InvalidInputError,
     LeaseLostError,
+    MotiaError,
     QueueFullError,
     StoreClosedError,
     StoreError,
@@ -34,19 +36,22 @@ _COMMIT_BYTES_MAX = 4 * 2**20
 # With this much room the next commits of all processes together cannot fill it.
 _ROOM_BYTES_MANY = 2**30
 _ROOM_COMMITS = 16
+# One batch cannot be done, and what else is in its commit can.
+_REFUSALS = (QueueFullError, InvalidInputError)
 
 
 class Batch(msgspec.Struct, frozen=True):
     """One commit, ready to be done; size_bytes is what it adds at most, 0 where it only settles.
 
-    `has_limit`: it puts into a queue with a limit, and may be refused half way. One operation
-    alone never is: it looks before it changes anything.
+    `may_refuse`: a queue that is full or a check may refuse it half way. One operation alone never
+    is: it looks before it changes anything. `may_use_reserve`: see Store.commit.
     """
 
     operations: Sequence[Operation]
     size_bytes: int
     promise: Promise[list[object]]
-    has_limit: bool = False
+    may_refuse: bool = False
+    may_use_reserve: bool = False
 
 
 _Done = list[tuple[Batch, list[object]]]
@@ -185,22 +190,23 @@ class Writer:
 
     def _commit_as_one(self, batches: list[Batch]) -> None:
         done: _Done = []
-        refused: list[tuple[Batch, StoreError]] = []
+        refused: list[tuple[Batch, MotiaError]] = []
         with self._taking() as taking, self._env.write() as txn:
             now_s = self._clock.now_s()
             work = Work(txn, self._env.tables, now_s=now_s, owner=self.owner, taker=self._taker())
             taking.append(work.taking)
             room_bytes = self._room_bytes(txn)
             for batch in batches:
-                if batch.size_bytes > max(0, room_bytes):
+                reserve_bytes = self._env.reserve_bytes if batch.may_use_reserve else 0
+                if batch.size_bytes > max(0, room_bytes + reserve_bytes):
                     refused.append((batch, self._full(batch)))
                     continue
                 try:
-                    if batch.has_limit:
+                    if batch.may_refuse:
                         answers = self._do_or_undo(work, batch)
                     else:
                         answers = [operation(work) for operation in batch.operations]
-                except QueueFullError as error:
+                except _REFUSALS as error:
                     refused.append((batch, error))
                     continue
                 room_bytes -= batch.size_bytes
@@ -237,7 +243,7 @@ class Writer:
         try:
             with self._env.part(whole) as work.txn:
                 return [operation(work) for operation in batch.operations]
-        except QueueFullError:
+        except _REFUSALS:
             work.steps, work.streams, work.counts = steps, streams, counts
             work.taking.give_up(taken)
             raise

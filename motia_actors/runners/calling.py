@@ -1,0 +1,98 @@
+"""A handler that runs in a child process, whatever its language."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from motia_actors.errors import ChildDiedError, MissingExtraError, PayloadError, SettingsError
+from motia_actors.messages import Call, Failed, Outcome, Returned
+from motia_actors.promise import Promise
+from motia_actors.runner import Effects, Handler
+from motia_actors.runners import frames
+from motia_actors.runners.child import Child
+from motia_actors.runners.children import Children
+from motia_actors.runners.failures import failed
+from motia_actors.runners.waiting import wait_for
+
+
+class ChildHandler(Handler):
+    """One step's handler and middleware, in whichever child has the least to do.
+
+    Args:
+        children: Which run it.
+        file: What they are to run.
+        version: How often it was read anew.
+        describe: What of a call a child of this language is told, as fields of a frame.
+    """
+
+    is_async = True
+
+    def __init__(
+        self,
+        children: Children,
+        file: str,
+        *,
+        version: int = 0,
+        describe: Callable[[Call], dict[str, object]],
+    ) -> None:
+        self.children, self.file, self._version = children, file, version
+        self._describe = describe
+
+    def run(self, call: Call, effects: Effects) -> Outcome:
+        """Call the handler and wait for it and for all its effects."""
+        try:
+            _, _, answer = self._begin(call, effects)
+            outcome = _outcome(answer.result())
+        except Exception as error:  # noqa: BLE001 (boundary to user code)
+            outcome = _broken(error)
+        settled = effects.settle()
+        with suppress(Exception):  # The child has told whoever awaited it.
+            settled.result()
+        return outcome
+
+    async def run_async(self, call: Call, effects: Effects) -> Outcome:
+        """Do the same on the running loop. Cancelling its task cancels the call in the child."""
+        try:
+            child, asked_id, answer = self._begin(call, effects)
+        except Exception as error:  # noqa: BLE001 (boundary to user code)
+            return _broken(error)
+        try:
+            outcome = _outcome(await wait_for(answer))
+        except asyncio.CancelledError:
+            child.give_up(asked_id)
+            raise
+        except Exception as error:  # noqa: BLE001 (boundary to user code)
+            outcome = _broken(error)
+        settled = effects.settle()
+        if not settled.is_done:
+            with suppress(Exception):
+                await wait_for(settled)
+        return outcome
+
+    def _begin(self, call: Call, effects: Effects) -> tuple[Child, int, Promise[frames.Frame]]:
+        places = frames.bytes_places(call.input) if call.kind == "api" else None
+        return self.children.ask(
+            "call",
+            file=self.file,
+            effects=effects,
+            version=self._version,
+            kind=call.kind,
+            traceId=call.trace_id,
+            flows=call.flows,
+            **self._describe(call),
+            **({"bytes": places} if places else {}),
+        )
+
+
+def _outcome(frame: frames.Frame) -> Outcome:
+    return Returned(frames.returned(frame)) if frame.e is None else frames.failed(frame.e)
+
+
+def _broken(error: Exception) -> Failed:
+    if isinstance(error, ChildDiedError):
+        return Failed(kind="ChildDiedError", message=str(error), retry_after_s=error.retry_after_s)
+    if isinstance(error, MissingExtraError | SettingsError | PayloadError):
+        return Failed(kind=type(error).__name__, message=str(error))
+    return failed(error)
