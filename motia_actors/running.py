@@ -48,6 +48,7 @@ from motia_actors.web.guard import Guard
 from motia_actors.web.limits import Limits
 from motia_actors.web.routes import Route
 from motia_actors.workbench.mounting import page_routes, workbench_routes
+from motia_actors.workbench.recorder import Recorder
 
 logger = logging.getLogger("motia_actors")
 
@@ -199,10 +200,13 @@ class Running:
         schedule = None
         if step.kind == "cron":
             schedule = Schedule(step.cron, step.cron_policy.timezone or settings.timezone or None)
+        effects_for = functools.partial(effects_of, world, self.observatory.tracer, step)
         return StepPlan(
             step=step,
             handler=handler,
-            effects_for=functools.partial(effects_of, world, self.observatory.tracer, step),
+            effects_for=Recorder(self.store).over(step, effects_for)
+            if settings.is_dev
+            else effects_for,
             limit_s=limit_s_of(step, settings),
             concurrency=concurrency_of(step, settings),
             check=self._input_check(step),

@@ -24,6 +24,8 @@ def bench_routes(
     GET  /__motia/queues                       {"now", "queues": […]}
     GET  /__motia/cron                         {"now", "jobs": […]}
     POST /__motia/cron/run                     {"step"} -> {"result"}
+    GET  /__motia/recorded/:traceId            {"calls": […]}
+    POST /__motia/replay                       {"traceId", "id"} -> {"traceId"}
     GET  /__motia/adjustments                  {"steps": {id: {…}}}
     POST /__motia/adjustments                  {"step", "word", "value"}
     GET  /__motia/state/browse?group=&q=&version=
@@ -38,6 +40,8 @@ def bench_routes(
         ("GET", "/__motia/queues", lambda _: Answer(value=bench.queues())),
         ("GET", "/__motia/cron", lambda _: Answer(value=bench.cron())),
         ("POST", "/__motia/cron/run", acts.run),
+        ("GET", "/__motia/recorded/:traceId", acts.recorded),
+        ("POST", "/__motia/replay", acts.replay),
         ("GET", "/__motia/adjustments", lambda _: Answer(value={"steps": bench.adjustments()})),
         ("POST", "/__motia/adjustments", acts.adjust),
         ("GET", "/__motia/state/browse", acts.browse),
@@ -60,6 +64,13 @@ class _Acts:
 
     def run(self, asked: Asked) -> Answer:
         return Answer(value={"result": self._bench.run_now(_text(asked.body, "step"))})
+
+    def recorded(self, asked: Asked) -> Answer:
+        return Answer(value={"calls": self._bench.recorded(asked.params["traceId"])})
+
+    def replay(self, asked: Asked) -> Answer:
+        trace_id, call_id = _text(asked.body, "traceId"), _text(asked.body, "id")
+        return Answer(value={"traceId": self._bench.replay(trace_id, call_id)})
 
     def adjust(self, asked: Asked) -> Answer:
         word = _text(asked.body, "word")

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from motia_actors.actors.ports import target_of
 from motia_actors.adjustments import Word, adjust, read_adjustments
 from motia_actors.clock import Clock
 from motia_actors.errors import UsageError
@@ -13,8 +14,10 @@ from motia_actors.payload import decode, encode
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Step
 from motia_actors.steps.schedule import Schedule
-from motia_actors.store import StateItem, Store, StreamDelete, StreamSet
+from motia_actors.store import EventPut, StateItem, Store, StreamDelete, StreamSet
+from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.workbench.drawing import drawn
+from motia_actors.workbench.recorder import event_of, recorded_of
 
 SHOWN_MAX = 2_000
 """State items in one answer."""
@@ -136,6 +139,28 @@ class Bench:
     def run_now(self, step_id: str) -> str:
         """Queue a run of a cron step; answers `fired`, `busy` or `taken`."""
         return self._actors.fire(self._step(step_id, "cron").id)
+
+    # What came before, again.
+
+    def recorded(self, trace_id: str) -> list[dict[str, Any]]:
+        """Requests and events of a trace that can come again."""
+        return recorded_of(self._store, trace_id)
+
+    def replay(self, trace_id: str, call_id: str) -> str:
+        """Give a recorded event to its step once more; answers the new trace's id."""
+        told = next((one for one in self.recorded(trace_id) if one["id"] == call_id), None)
+        if told is None or told["topic"] is None:
+            raise UsageError(f"there is no event {call_id!r} of trace {trace_id!r} to replay")
+        step = self._step(told["step"], "event")
+        now_s = self._clock.now_s()
+        event = event_of(
+            told,
+            event_id=new_event_id(now_s),
+            trace_id=new_trace_id(now_s),
+            flows=step.flows,
+        )
+        self._store.write(EventPut(event=event, targets=(target_of(step),)))
+        return event.trace_id
 
     # Steps as an operator wants them.
 

@@ -96,6 +96,8 @@ function mailbox(given: any): Mailbox {
 
 function read(answer: any): Stats {
   const steps: Record<string, StepStats> = {};
+  const tree: any[] = answer.tree?.children ?? Object.entries<any>(answer.actors ?? {}).map(([name, one]) => ({ ...one, name }));
+  const inTree = new Map<string, any>((tree.find((one) => one.name === "steps")?.children ?? []).map((one: any) => [one.name, one]));
   const given: [string, any][] = Array.isArray(answer.steps)
     ? answer.steps.map((one: any) => [one.id, one])
     : Object.entries(answer.steps ?? {});
@@ -103,10 +105,10 @@ function read(answer: any): Stats {
     steps[id] = {
       id,
       name: one.name,
-      status: one.status ?? (one.suspended ? "suspended" : "running"),
+      status: one.status ?? inTree.get(id)?.status ?? (one.suspended ? "suspended" : "running"),
       calls: one.calls ?? one.handled ?? 0,
       failures: one.failures ?? one.failed ?? 0,
-      perS: one.perS ?? one.per_s ?? 0,
+      perS: one.perSecond ?? one.per_s ?? 0,
       p50Ms: one.p50Ms ?? (one.p50_s ?? 0) * 1000,
       p99Ms: one.p99Ms ?? (one.p99_s ?? 0) * 1000,
       inFlight: one.inFlight ?? one.in_flight ?? 0,
@@ -117,8 +119,8 @@ function read(answer: any): Stats {
       mailbox: mailbox(one.mailbox),
     };
   }
-  const actors = Object.entries<any>(answer.actors ?? answer.tree?.actors ?? {}).map(([name, one]) => ({
-    name: one.name ?? name,
+  const actors = tree.map((one) => ({
+    name: one.name,
     status: one.status ?? "running",
     restarts: one.restarts ?? 0,
     lastError: one.lastError ?? one.last_error ?? null,

@@ -163,7 +163,7 @@ function ActorFacts({ stats }: { stats: StepStats }) {
     <Facts
       facts={[
         ["status", <Badge key="s" tone={STATUS[stats.status] ?? "neutral"}>{stats.status}</Badge>],
-        ["mailbox", `${count(stats.mailbox.depth)} of ${count(stats.mailbox.size)}, then ${stats.mailbox.overflow}`],
+        ["mailbox", `${count(stats.mailbox.depth)} of ${count(stats.mailbox.size)}`],
         ["in flight", `${stats.inFlight} of ${stats.concurrency || "any number"}`],
         ["handled", `${count(stats.calls)}, ${count(stats.failures)} failed`],
         ["median, 99 of 100", `${duration(stats.p50Ms)}, ${duration(stats.p99Ms)}`],

@@ -75,7 +75,7 @@ function Figures({ step }: { step: Step }) {
               [
                 "mailbox",
                 <span key="m" className="row">
-                  <Fill value={live.mailbox.depth} max={live.mailbox.size} label="mailbox" /> {count(live.mailbox.depth)} of {count(live.mailbox.size)}, then {live.mailbox.overflow}
+                  <Fill value={live.mailbox.depth} max={live.mailbox.size} label="mailbox" /> {count(live.mailbox.depth)} of {count(live.mailbox.size)}, then {step.infrastructure.mailbox.overflow}
                 </span>,
               ],
               ["restarts", count(live.restarts)],
