@@ -43,6 +43,10 @@ test: lint types pytest
 workbench: $(STAMP)
 	@$(BIN)/python build_backend/workbench_build.py
 
+# The pictures of the docs, anew.
+screenshots: $(STAMP) workbench
+	$(BIN)/python -m tests.workbench.pictures docs/workbench
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 import { graphlib, layout } from "@dagrejs/dagre";
 import type { Edge, Project, Step, StreamInfo } from "../lib/types";
 
-export const NODE = { width: 236, height: 96 };
+export const NODE = { width: 232, height: 100 };
 export const STREAM = { width: 176, height: 52 };
 
 export interface Placed {
@@ -35,7 +35,7 @@ export function place(
 ): Drawing {
   const graph = new graphlib.Graph({ multigraph: true });
   const isWide = direction === "LR";
-  graph.setGraph({ rankdir: direction, nodesep: isWide ? 34 : 26, ranksep: isWide ? 110 : 72, edgesep: 18, ranker: "network-simplex" });
+  graph.setGraph({ rankdir: direction, nodesep: isWide ? 34 : 26, ranksep: isWide ? 44 : 60, edgesep: 18, ranker: "network-simplex" });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const step of steps) graph.setNode(step.id, { ...NODE });
   for (const stream of streams) graph.setNode(`stream:${stream.name}`, { ...STREAM });

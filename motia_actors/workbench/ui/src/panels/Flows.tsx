@@ -109,7 +109,7 @@ function Graph({ flow, chosen, text, onChoose }: { flow: string; chosen: string 
         nodesConnectable={false}
         onlyRenderVisibleElements={nodes.length > 60}
         fitView
-        fitViewOptions={{ padding: 0.12, maxZoom: 1.1, minZoom: 0.35 }}
+        fitViewOptions={{ padding: 0.06, maxZoom: 1.1, minZoom: 0.35 }}
         minZoom={0.08}
         maxZoom={2}
         proOptions={{ hideAttribution: true }}
@@ -120,7 +120,7 @@ function Graph({ flow, chosen, text, onChoose }: { flow: string; chosen: string 
           if (id && (event.key === "Enter" || event.key === " ")) choose(id, onChoose);
         }}
       >
-        <Background variant={BackgroundVariant.Dots} gap={22} size={1.2} color="var(--dots)" />
+        <Background variant={BackgroundVariant.Dots} gap={22} size={1.8} color="var(--dots)" />
         <Controls showInteractive={false} position="bottom-left" />
         {isWide && nodes.length > 12 && <MiniMap pannable zoomable position="bottom-right" nodeColor={colour} nodeBorderRadius={10} ariaLabel="Map of the flow" />}
         <Seek text={wanted} chosen={chosen} hit={wanted ? nodes.find((node) => node.className !== "faded")?.id ?? null : null} />

@@ -39,7 +39,7 @@ export function TraceDrawer({ id, onClose }: { id: string; onClose: () => void }
           <code>{id}</code>
           {data && (
             <span>
-              {duration(end - start)} · {data.spans.length} spans · {workers.size === 1 ? "1 worker" : `${workers.size} workers`}
+              {duration(end - start)} · {data.spans.length === 1 ? "1 span" : `${data.spans.length} spans`} · {workers.size === 1 ? "1 worker" : `${workers.size} workers`}
             </span>
           )}
         </span>
