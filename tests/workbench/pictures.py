@@ -5,10 +5,8 @@ python -m tests.workbench.pictures docs/workbench
 
 from __future__ import annotations
 
-import struct
 import sys
 import tempfile
-import zlib
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -16,6 +14,7 @@ from playwright.sync_api import Browser, Page
 from tests.e2e.browser import chromium
 from tests.e2e.server import EXAMPLES, Server, copy_project
 from tests.workbench.life import live_a_little
+from tests.workbench.palette import small
 from tests.workbench.project import write_large_project
 
 WIDE = {"width": 1280, "height": 760}
@@ -51,24 +50,6 @@ def prepare(page: Page, name: str) -> None:
         page.locator(".drawer .editor").wait_for()
 
 
-def keep(png: bytes, path: Path) -> None:
-    """Write a picture packed as well as PNG can; the browser packs for speed."""
-    kept, packed, at = [png[:8]], b"", 8
-    while at < len(png):
-        (length,) = struct.unpack_from(">I", png, at)
-        chunk = png[at : at + length + 12]
-        if chunk[4:8] == b"IDAT":
-            packed += chunk[8:-4]
-        elif chunk[4:8] == b"IEND":
-            body = b"IDAT" + zlib.compress(zlib.decompress(packed), 9)
-            kept.append(struct.pack(">I", len(body) - 4) + body)
-            kept.append(struct.pack(">I", zlib.crc32(body)) + chunk)
-        else:
-            kept.append(chunk)
-        at += length + 12
-    path.write_bytes(b"".join(kept))
-
-
 def take(browser: Browser, base: str, folder: Path, *, theme: str) -> None:
     """All panels in one theme."""
     context = browser.new_context(viewport=WIDE, color_scheme=theme, reduced_motion="reduce")
@@ -78,7 +59,7 @@ def take(browser: Browser, base: str, folder: Path, *, theme: str) -> None:
         page.locator(".panel").wait_for()
         prepare(page, name)
         page.wait_for_timeout(SETTLE_MS)
-        keep(page.screenshot(), folder / f"{name}-{theme}.png")
+        (folder / f"{name}-{theme}.png").write_bytes(small(browser, page.screenshot()))
         page.close()
     context.close()
 
@@ -91,7 +72,7 @@ def take_phone(browser: Browser, base: str, folder: Path) -> None:
         page.goto(f"{base}/__workbench#/{name}")
         page.locator(".panel").wait_for()
         page.wait_for_timeout(SETTLE_MS)
-        keep(page.screenshot(), folder / f"{name}-phone.png")
+        (folder / f"{name}-phone.png").write_bytes(small(browser, page.screenshot()))
         page.close()
     context.close()
 
@@ -114,7 +95,7 @@ def main(folder: Path) -> None:
             page.goto(f"http://127.0.0.1:{server.port}/__workbench#/flows/*")
             page.locator(".react-flow__node").first.wait_for()
             page.wait_for_timeout(SETTLE_MS)
-            keep(page.screenshot(), folder / "flows-200-steps.png")
+            (folder / "flows-200-steps.png").write_bytes(small(browser, page.screenshot()))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ async def handler(req, context):
     return {{"status": 200, "body": {{"flow": {flow}}}}}
 """
 
-EVENT = """config = {{"name": "Step{flow}x{number}", "type": "event", "subscribes": ["f{flow}.s{number}"],
-          "emits": {emits}, "flows": ["flow-{flow}"]}}
+EVENT = """config = {{"name": "Step{flow}x{number}", "type": "event",
+          "subscribes": ["f{flow}.s{number}"], "emits": {emits}, "flows": ["flow-{flow}"]}}
 
 
 async def handler(event, context):
