@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.e2e.browser import chromium
 from tests.e2e.server import EXAMPLES, Server, copy_project
@@ -17,12 +18,13 @@ from tests.workbench.life import live_a_little
 from tests.workbench.palette import small
 from tests.workbench.project import write_large_project
 
-WIDE = {"width": 1280, "height": 760}
-PHONE = {"width": 390, "height": 800}
+WIDE: ViewportSize = {"width": 1280, "height": 760}
+PHONE: ViewportSize = {"width": 390, "height": 800}
 SETTLE_MS = 1_600
 CHARGE = "steps%2Fcharge_payment_step.py"
 CREATE = "steps%2Fcreate_order_step.py"
 
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SHOTS = {
     "flows": "flows/orders",
     "step": f"flows/orders/{CHARGE}",
@@ -50,7 +52,7 @@ def prepare(page: Page, name: str) -> None:
         page.locator(".drawer .editor").wait_for()
 
 
-def take(browser: Browser, base: str, folder: Path, *, theme: str) -> None:
+def take(browser: Browser, base: str, folder: Path, *, theme: Literal["light", "dark"]) -> None:
     """All panels in one theme."""
     context = browser.new_context(viewport=WIDE, color_scheme=theme, reduced_motion="reduce")
     for name, place in SHOTS.items():
@@ -85,7 +87,7 @@ def main(folder: Path) -> None:
         with Server(project, via="dev", options=()) as server:
             live_a_little(server, orders=24)
             base = f"http://127.0.0.1:{server.port}"
-            for theme in ("light", "dark"):
+            for theme in THEMES:
                 take(browser, base, folder, theme=theme)
             take_phone(browser, base, folder)
         large = write_large_project(Path(place) / "large")

@@ -9,8 +9,7 @@ import type { LogLine } from "../lib/types";
 import { Badge, Button, Drawer, Empty, Facts, Panel, Search, Select, TraceLink } from "../lib/ui";
 
 const KEPT_MAX = 10_000;
-const FIRST = 5_000;
-const BATCH = 5_000;
+const BATCH = KEPT_MAX;
 const EVERY_MS = 1000;
 const LEVELS: [string, string][] = [
   ["", "All levels"],
@@ -41,7 +40,7 @@ function useTail(filters: Record<string, string>, isPaused: boolean): { lines: L
     if (isPaused) return;
     const asked = shown.current;
     const isFirst = cursor.current === null;
-    const answer = await ask<Answer>(`/__motia/logs${query({ ...JSON.parse(asked), limit: isFirst ? FIRST : BATCH, after: cursor.current })}`, { signal });
+    const answer = await ask<Answer>(`/__motia/logs${query({ ...JSON.parse(asked), limit: BATCH, after: cursor.current })}`, { signal });
     if (shown.current !== asked) return;
     setRead(true);
     if (cursor.current !== null && answer.last < cursor.current) {
