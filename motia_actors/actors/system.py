@@ -180,6 +180,7 @@ class System:
             plans: By step id.
             changed: Ids of steps whose code or config differs from before; None: all.
         """
+        wanted = read_adjustments(self._store)
         for step_id in [known for known in self._tree.step_cells if known not in plans]:
             self._order(RemoveChild(step_id))
             self._tree.setups.pop(step_id, None)
@@ -199,7 +200,9 @@ class System:
                 )
                 self._order(AddChild(self._tree.step_spec(plan.step)))
                 with self._adjust_lock:
-                    self._adjusted.pop(step_id, None)  # It is as its config says again.
+                    # It is as its config says again, and what wanted a restart had one.
+                    restarts = wanted.get(step_id, NONE).restarts
+                    self._adjusted[step_id] = Adjustment(restarts=restarts)
         self._plans = plans
         self.table.replace(
             {
@@ -267,13 +270,10 @@ class System:
         wanted = read_adjustments(self._store)
         with self._adjust_lock:
             for step_id in list(self._plans):
-                now, was = wanted.get(step_id, NONE), self._adjusted.get(step_id)
-                if step_id not in self._tree.step_cells or now == (was or NONE):
-                    continue
-                self._adjusted[step_id] = now
-                # One that is seen for the first time has just started.
-                was = was or msgspec.structs.replace(NONE, restarts=now.restarts)
-                self._adjust(self._plans[step_id], was, now)
+                now, was = wanted.get(step_id, NONE), self._adjusted.get(step_id, NONE)
+                if step_id in self._tree.step_cells and now != was:
+                    self._adjust(self._plans[step_id], was, now)
+                    self._adjusted[step_id] = now
 
     def _adjust(self, plan: StepPlan, was: Adjustment, now: Adjustment) -> None:
         step_id = plan.step.id
