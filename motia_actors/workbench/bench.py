@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from motia_actors.actors.ports import target_of
 from motia_actors.adjustments import Word, adjust, read_adjustments
 from motia_actors.clock import Clock
-from motia_actors.errors import UsageError
+from motia_actors.errors import UnknownStreamError, UsageError
 from motia_actors.payload import decode, encode
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Step
@@ -241,7 +241,10 @@ class Bench:
         return self._store.write(write) is not None
 
     def _stream(self, name: str) -> str:
-        return self._catalog().stream(name).name
+        try:
+            return self._catalog().stream(name).name
+        except UnknownStreamError as error:
+            raise UsageError(str(error)) from error
 
 
 def _holds(item: StateItem, text: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -96,3 +97,18 @@ def test_node_of_pypi_is_asked_for_only_where_there_is_none(tmp_path: Path) -> N
     assert not asks(str(node.parent))
     node.write_text("#!/bin/sh\necho v18.20.0\n", "utf-8")
     assert asks(str(node.parent))
+
+
+@pytest.mark.slow
+def test_a_wheel_carries_what_was_built_and_no_sources(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--wheel-dir", str(tmp_path), str(ROOT)], check=True, timeout=55)
+
+    [wheel] = tmp_path.glob("*.whl")
+    names = [name for name in zipfile.ZipFile(wheel).namelist() if "/workbench/" in name]
+
+    static = ROOT / "motia_actors" / "workbench" / "static"
+    built = {path.relative_to(ROOT).as_posix() for path in static.rglob("*") if path.is_file()}
+    assert built <= set(names)
+    assert any(name.endswith(".js") for name in built)
+    assert not any("/ui/" in name for name in names)
