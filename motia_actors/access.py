@@ -32,11 +32,11 @@ QUERY_NAMES = ("authToken", "token")
 
 
 class RefusedError(Exception):
-    """A connection is refused: `status` is the HTTP status line."""
+    """A connection is refused: `status` is the HTTP status line, retry_after_s 0 if it is final."""
 
-    def __init__(self, status: str, message: str) -> None:
+    def __init__(self, status: str, message: str, *, retry_after_s: int = 0) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.retry_after_s = status, retry_after_s
 
 
 class Pass(msgspec.Struct, frozen=True):

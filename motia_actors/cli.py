@@ -19,7 +19,9 @@ from motia_actors.cli_data import data
 from motia_actors.cli_dlq import dlq
 from motia_actors.cli_generate import generate
 from motia_actors.cli_new import new
+from motia_actors.cli_openapi import openapi
 from motia_actors.cli_project import folder_of, project_option, settings_of
+from motia_actors.cli_watch import COMMANDS
 from motia_actors.errors import MotiaError
 from motia_actors.running import concurrency_of, limit_s_of, read_project
 from motia_actors.settings import Settings, load_env_file
@@ -108,6 +110,9 @@ cli.add_command(data)
 cli.add_command(dlq)
 cli.add_command(new)
 cli.add_command(generate)
+generate.add_command(openapi)
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

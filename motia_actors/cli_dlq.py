@@ -29,15 +29,20 @@ def dlq() -> None:
 @dlq.command(name="list")
 @click.option("--step", help="Show its letters; without it, how many each step has")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="One JSON value a line, for scripts")
 @project_option
-def list_(step: str | None, limit: int, project: Path | None) -> None:
+def list_(step: str | None, limit: int, project: Path | None, *, is_json: bool) -> None:
     """List steps with dead letters, or the letters of one."""
     with opened(settings_of(project)) as store:
         if step is None:
             for name, dead in counts(store).items():
-                click.echo(f"{dead:>6}  {name}")
+                count = {"step": name, "dead": dead}
+                click.echo(encode(count).decode() if is_json else f"{dead:>6}  {name}")
             return
         for letter in listed(store, find_step(step, counts(store)), count_max=limit):
+            if is_json:
+                click.echo(encode(letter).decode())
+                continue
             error = letter["error"].splitlines()[0] if letter["error"] else ""
             click.echo(f"{letter['id']}  {letter['diedAt']}  {letter['topic']}  {error}")
 

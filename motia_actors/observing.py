@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from motia_actors.actors.figures import shown
 from motia_actors.actors.system import System
 from motia_actors.clock import Clock
+from motia_actors.errors import SettingsError
 from motia_actors.settings import Settings, store_path
 from motia_actors.steps.catalog import Catalog
+from motia_actors.steps.openapi import document
 from motia_actors.store import Store
 from motia_actors.telemetry.board import Board
 from motia_actors.telemetry.logs import LogSink
@@ -19,8 +21,12 @@ from motia_actors.web.answers import Endpoint, Offload
 from motia_actors.web.history import history_routes
 from motia_actors.web.limits import Limits
 from motia_actors.web.metrics import metrics_routes
+from motia_actors.web.openapi import openapi_routes
 from motia_actors.web.routes import Route
 from motia_actors.web.watch import RequestWatch
+
+if TYPE_CHECKING:
+    from motia_actors.telemetry.otel import Exporter
 
 
 class Observatory:
@@ -34,6 +40,9 @@ class Observatory:
     def __init__(self, settings: Settings, clock: Clock, *, store: Store, log: LogSink) -> None:
         self.tracer = Tracer(clock, sampling_of(settings))
         self.watch = RequestWatch(self.tracer)
+        self._exporter = exporter_of(settings)
+        if self._exporter is not None:
+            self.tracer.listen(self._exporter.take)
         self._store, self._clock, self._log = store, clock, log
         data = store_path(settings)
         self._board = Board(None if data is None else data / "figures", self.own)
@@ -52,15 +61,22 @@ class Observatory:
         return [
             *history_routes(self._store, self.stats, limits, offload=offload),
             *metrics_routes(self.page, offload=offload),
+            *openapi_routes(self._described),
         ]
+
+    def _described(self) -> Mapping[str, Any]:
+        catalog = self._catalog()
+        return document(catalog.steps, title=catalog.root.name)
 
     def publish(self) -> None:
         """Tell the other processes."""
         self._board.publish()
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Tell nothing more; what waits for a collector is sent first."""
         self._board.close()
+        if self._exporter is not None:
+            self._exporter.close()
 
     def own(self) -> Samples:
         """What this process has counted."""
@@ -97,6 +113,24 @@ class Observatory:
         return shown(
             self._catalog().steps, self._system.statistics(), self._store.events, self._board.all()
         )
+
+
+def exporter_of(settings: Settings) -> Exporter | None:
+    """What sends spans to a collector, where there is one.
+
+    Raises:
+        SettingsError: the packages for it are not installed.
+    """
+    if not settings.otlp_endpoint:
+        return None
+    try:
+        from motia_actors.telemetry.otel import Exporter
+    except ImportError as error:
+        raise SettingsError(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT={settings.otlp_endpoint!r} needs OpenTelemetry "
+            f"({error}); install motia-actors[otel], or unset it"
+        ) from error
+    return Exporter(settings.otlp_endpoint, service=settings.project.name)
 
 
 def sampling_of(settings: Settings) -> Sampling:

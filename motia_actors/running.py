@@ -20,7 +20,8 @@ from motia_actors.clock import Clock
 from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk
 from motia_actors.effects import World
-from motia_actors.live import Live
+from motia_actors.live.hub import Live
+from motia_actors.live.limits import LiveLimits
 from motia_actors.messages import Event, Failed
 from motia_actors.observing import Observatory
 from motia_actors.project import Project
@@ -33,6 +34,7 @@ from motia_actors.steps.config import Problem, Step
 from motia_actors.steps.schedule import Schedule
 from motia_actors.steps.schema import Validator, compile_schema
 from motia_actors.store import Store
+from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.store import LmdbStore
 from motia_actors.stores.memory import MemoryStore
 from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
@@ -87,7 +89,9 @@ class Running:
             on_fatal=self._fatal,
             inline_max=inline_max,
             retention=Retention(
-                dead_age_s=settings.dead_age_s, dead_count_max=settings.dead_count_max
+                dead_age_s=settings.dead_age_s,
+                dead_count_max=settings.dead_count_max,
+                journal_age_s=settings.journal_age_s,
             ),
             tracer=self.observatory.tracer,
             publish=self.observatory.publish,
@@ -102,6 +106,7 @@ class Running:
             clock,
             lambda: self.project.catalog,
             Doorkeeper(self._askers.submit),
+            limits=_live_limits(settings),
             offload=native_calls(OFFLOADED_MAX),
         )
         self._handler = SinkHandler(self.log, clock=clock)
@@ -126,7 +131,7 @@ class Running:
         self._apply(catalog, changed=None)
         configuration = read_configuration(self.settings.project, self.languages)
         self._report(configuration.problems)
-        self.live.door = Doorkeeper(
+        self.live.desk.door = Doorkeeper(
             self._askers.submit,
             origins=_origins(self.settings.cors),
             authenticate=configuration.authenticate,
@@ -348,6 +353,16 @@ def describe(problem: Problem) -> str:
     return f"{where}{field}: {problem.reason}; {problem.way_out}"
 
 
+def _live_limits(settings: Settings) -> LiveLimits:
+    return LiveLimits(
+        clients_max=settings.clients_max,
+        subscriptions_max=settings.subscriptions_max,
+        joins_per_s_max=settings.joins_per_s_max,
+        message_bytes_max=settings.socket_message_bytes_max,
+        queue_bytes_max=settings.socket_queue_bytes_max,
+    )
+
+
 def _origins(cors: str) -> str | tuple[str, ...]:
     return cors if cors in ("*", "off") else tuple(origin.strip() for origin in cors.split(","))
 
@@ -374,6 +389,11 @@ def _store(settings: Settings, clock: Clock) -> Store:
         clock,
         map_bytes_max=settings.map_bytes_max,
         value_bytes_max=settings.value_bytes_max,
+        journal=RingLimits(
+            count_max=settings.journal_count_max,
+            bytes_max=settings.journal_bytes_max,
+            age_s=settings.journal_age_s,
+        ),
         unsafe_no_sync=settings.unsafe_no_sync,
     )
 

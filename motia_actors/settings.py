@@ -51,6 +51,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How many requests may wait for a thread of a worker; more are refused."""
     connections_per_address_max: int = 256
     """Of one client with a worker, unless it is a trusted proxy."""
+    clients_max: int = 10_000
+    """WebSockets and event streams that a worker may have open; more are refused."""
+    subscriptions_max: int = 1_000
+    """Of one of them."""
+    joins_per_s_max: int = 200
+    """Of one of them; what comes sooner waits."""
+    socket_message_bytes_max: int = 64 * 1024
+    """Of one message that a client sends over a WebSocket."""
+    socket_queue_bytes_max: int = 4 * MIB
+    """What may wait for a client that does not keep up; then it is closed."""
     value_bytes_max: int = 16 * MIB
     map_bytes_max: int = 64 * GIB
     """How large the data file may grow."""
@@ -68,6 +78,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The part of all traces that is kept; what fails is always kept."""
     traces_per_s_max: float = 50.0
     """How many traces a worker keeps of each second; 0: any number."""
+    otlp_endpoint: str = ""
+    """Collector that spans are sent to, by OTLP over HTTP; empty: none."""
+    journal_count_max: int = 10_000
+    """How many log lines are kept, and how many spans; the oldest go first."""
+    journal_bytes_max: int = 64 * MIB
+    """How many bytes of either."""
+    journal_age_s: float = 3 * 86_400.0
+    """How long either is kept."""
     drain_s: float = 25.0
     """How long a stop waits for handlers to finish; below gunicorn's graceful timeout."""
     node: str = ""
@@ -184,6 +202,11 @@ SOURCES: Mapping[str, _Source] = {
     "connections_per_address_max": _Source(
         "MOTIA_CONNECTIONS_PER_ADDRESS_MAX", _whole(1, 1_000_000)
     ),
+    "clients_max": _Source("MOTIA_CLIENTS_MAX", _whole(0, 1_000_000)),
+    "subscriptions_max": _Source("MOTIA_SUBSCRIPTIONS_MAX", _whole(1, 1_000_000)),
+    "joins_per_s_max": _Source("MOTIA_JOINS_PER_SECOND_MAX", _whole(1, 1_000_000)),
+    "socket_message_bytes_max": _Source("MOTIA_SOCKET_MESSAGE_MAX", _size(1 << 10, 64 * MIB)),
+    "socket_queue_bytes_max": _Source("MOTIA_SOCKET_QUEUE_MAX", _size(1 << 16, GIB)),
     "value_bytes_max": _Source("MOTIA_VALUE_MAX", _size(1 << 10, GIB)),
     "map_bytes_max": _Source("MOTIA_MAP_MAX", _size(MIB, 1 << 46)),
     "api_limit_s": _Source("MOTIA_API_TIMEOUT", _number(0, 86_400)),
@@ -194,6 +217,10 @@ SOURCES: Mapping[str, _Source] = {
     "dead_count_max": _Source("MOTIA_DEAD_MAX", _whole(0, 10_000_000)),
     "trace_ratio": _Source("MOTIA_TRACE_RATIO", _number(0, 1)),
     "traces_per_s_max": _Source("MOTIA_TRACES_PER_SECOND", _number(0, 1_000_000)),
+    "otlp_endpoint": _Source("OTEL_EXPORTER_OTLP_ENDPOINT", str),
+    "journal_count_max": _Source("MOTIA_JOURNAL_MAX", _whole(1, 10_000_000)),
+    "journal_bytes_max": _Source("MOTIA_JOURNAL_BYTES", _size(1 << 16, 64 * GIB)),
+    "journal_age_s": _Source("MOTIA_JOURNAL_AGE", _number(1, 3_153_600_000)),
     "drain_s": _Source("MOTIA_DRAIN_TIMEOUT", _number(0, 3_600)),
     "node": _Source("MOTIA_NODE", str),
     "node_count": _Source("MOTIA_NODE_COUNT", _whole(1, 64)),

@@ -6,6 +6,7 @@ step, trace) are text of any length and content, the empty text included.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Generic, Literal, TypeVar
 
@@ -215,12 +216,14 @@ class DeadPurge(Write[int], frozen=True):
 class Sweep(Write[int], frozen=True):
     """Remove what nobody needs any more: up to rows_max rows; answers how many.
 
-    These are dedupe keys past their window, and dead letters that are dead_age_s old or past the
-    newest dead_count_max of their step. Call it again while it answers rows_max.
+    These are dedupe keys past their window, dead letters that are dead_age_s old or past the
+    newest dead_count_max of their step, and records of the journal that are journal_age_s old, but
+    the last of each kind. Call it again while it answers rows_max.
     """
 
     dead_age_s: float
     dead_count_max: int
+    journal_age_s: float = math.inf
     rows_max: int = 1000
 
 

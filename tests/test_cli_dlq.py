@@ -53,6 +53,12 @@ def test_steps_are_listed_with_their_counts(invoke: Invoke) -> None:
     assert invoke("list").output == f"     2  {STEP}\n"
 
 
+def test_scripts_get_json_a_line_each(invoke: Invoke) -> None:
+    assert json.loads(invoke("list", "--json").output) == {"step": STEP, "dead": 2}
+    letters = invoke("list", "--step", STEP, "--json").output.splitlines()
+    assert [json.loads(letter)["id"] for letter in letters] == ids(invoke)
+
+
 def test_letters_are_listed_a_line_each(invoke: Invoke) -> None:
     lines = invoke("list", "--step", "charge_step.py").output.splitlines()
 

@@ -21,9 +21,11 @@ from motia_actors.settings import (
 )
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
-LIMITS = re.compile(
-    r"(?:bytes|seconds|handlers|letters|requests|connections|processes|calls), (\w+) to (\w+)"
+COUNTED = (
+    "bytes seconds handlers letters requests connections processes calls clients joins traces part"
+    " records"
 )
+LIMITS = re.compile(rf"(?:{COUNTED.replace(' ', '|')}), (\w+) to (\w+)")
 
 
 def told() -> dict[str, dict[str, str]]:

@@ -20,10 +20,11 @@ ROWS_MAX = 500
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """How long dead letters are kept: up to dead_age_s, and dead_count_max of each step."""
+    """How long things are kept: dead letters, dead_count_max of each step, and the journal."""
 
     dead_age_s: float = 30 * 86_400.0
     dead_count_max: int = 10_000
+    journal_age_s: float = 3 * 86_400.0
 
 
 class JanitorActor(Actor):
@@ -51,6 +52,7 @@ class JanitorActor(Actor):
         sweep = Sweep(
             dead_age_s=self._retention.dead_age_s,
             dead_count_max=self._retention.dead_count_max,
+            journal_age_s=self._retention.journal_age_s,
             rows_max=ROWS_MAX,
         )
         try:

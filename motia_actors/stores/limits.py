@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+
+import msgspec
 
 from motia_actors.errors import PayloadTooLargeError, UsageError
 from motia_actors.store import (
@@ -18,8 +21,18 @@ from motia_actors.store import (
 )
 
 VALUE_BYTES_MAX = 16 * 2**20
-JOURNAL_COUNT_MAX = 10_000
-CHANGES_COUNT_MAX = 10_000
+
+
+class RingLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a ring is kept: so many of the newest rows, so many bytes, so long."""
+
+    count_max: int = 10_000
+    bytes_max: int = 64 * 2**20
+    age_s: float = math.inf
+
+
+JOURNAL = RingLimits(age_s=3 * 86_400.0)
+CHANGES = RingLimits()
 
 # A dead letter's error and stack are kept for people to read; what is longer is cut, not
 # refused, because a delivery that cannot be buried would come back for ever.

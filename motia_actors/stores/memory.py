@@ -7,7 +7,6 @@ be read, not to be fast: where the LMDB store keeps an index, this one looks thr
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -35,10 +34,13 @@ from motia_actors.store import (
     StreamSend,
     StreamSet,
     StreamUpdate,
+    Sweep,
     Write,
 )
 from motia_actors.stores import limits
+from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.memory_queue import Queue
+from motia_actors.stores.memory_ring import Ring
 from motia_actors.threads import Lock, Signal, allocate_lock
 
 T = TypeVar("T")
@@ -52,14 +54,14 @@ class MemoryStore(Store):
         clock: Clock,
         *,
         value_bytes_max: int = limits.VALUE_BYTES_MAX,
-        journal_count_max: int = limits.JOURNAL_COUNT_MAX,
-        changes_count_max: int = limits.CHANGES_COUNT_MAX,
+        journal: RingLimits = limits.JOURNAL,
+        changes: RingLimits = limits.CHANGES,
     ) -> None:
         self.value_bytes_max = value_bytes_max
-        self._world = world = _World(clock, changes_count_max)
+        self._world = world = _World(clock, changes)
         self._commits = 0
         self._signal = Signal()
-        self._journal_count_max = journal_count_max
+        self._clock, self._journal_limits = clock, journal
         self._notifier = _Notifier()
         self.state: State = _State(world)
         self.streams: Streams = _Streams(world)
@@ -123,12 +125,23 @@ class MemoryStore(Store):
         steps: set[str] = set()
         streams: set[str] = set()
         queued = self._world.queue.apply(writes, steps)
-        answers = [
-            queued[index] if index in queued else self._apply_one(write, streams)
-            for index, write in enumerate(writes)
-        ]
+        answers: list[object] = []
+        for index, write in enumerate(writes):
+            if isinstance(write, Sweep):
+                swept: Any = queued[index]
+                answers.append(swept + self._sweep_journal(write, rows_max=write.rows_max - swept))
+            elif index in queued:
+                answers.append(queued[index])
+            else:
+                answers.append(self._apply_one(write, streams))
         self._commits += 1
         return answers, Wake(steps=tuple(sorted(steps)), streams=tuple(sorted(streams)))
+
+    def _sweep_journal(self, write: Sweep, *, rows_max: int) -> int:
+        count = 0
+        for ring in self._world.journal.values():
+            count += ring.sweep(age_s=write.journal_age_s, rows_max=rows_max - count)
+        return count
 
     def _apply_one(self, write: Write[object], streams: set[str]) -> object:
         match write:
@@ -147,8 +160,8 @@ class MemoryStore(Store):
             case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
                 return self._world.streams.apply(write, streams)
             case JournalAppend(kind=kind, record=record):
-                empty = _Ring(self._journal_count_max)
-                self._world.journal.setdefault(kind, empty).append(record)
+                empty = Ring[bytes](self._clock, self._journal_limits)
+                self._world.journal.setdefault(kind, empty).append(record, len(record))
                 return None
             case JournalClear(kind=kind):
                 ring = self._world.journal.get(kind)
@@ -157,30 +170,12 @@ class MemoryStore(Store):
                 raise AssertionError(f"no such write: {type(write).__name__}")
 
 
-class _Ring:
-    """The records of one kind of the journal."""
-
-    def __init__(self, count_max: int) -> None:
-        self.records: deque[JournalRecord] = deque(maxlen=count_max)
-        self._seq = 0
-
-    def append(self, record: bytes) -> None:
-        self._seq += 1
-        self.records.append(JournalRecord(self._seq, record))
-
-    def clear(self) -> int:
-        count = len(self.records)
-        self.records.clear()
-        return count
-
-
 class _StreamTable:
     """Items and changes of the streams."""
 
-    def __init__(self, clock: Clock, changes_count_max: int) -> None:
+    def __init__(self, clock: Clock, limits: RingLimits) -> None:
         self.items: dict[tuple[str, str, str], bytes] = {}
-        self.changes: deque[Change] = deque(maxlen=changes_count_max)
-        self.seq = 0
+        self.changes: Ring[Change] = Ring(clock, limits)
         self._clock = clock
 
     def check(self, writes: Sequence[Write[object]]) -> None:
@@ -232,30 +227,28 @@ class _StreamTable:
         data: bytes,
         streams: set[str],
     ) -> None:
-        self.seq += 1
         streams.add(write.stream)
-        self.changes.append(
-            Change(
-                seq=self.seq,
-                at_s=self._clock.now_s(),
-                stream=write.stream,
-                group=write.group,
-                item_id=write.item_id,
-                type=kind,
-                data=data,
-            )
+        change = Change(
+            seq=self.changes.seq + 1,
+            at_s=self._clock.now_s(),
+            stream=write.stream,
+            group=write.group,
+            item_id=write.item_id,
+            type=kind,
+            data=data,
         )
+        self.changes.append(change, len(data))
 
 
 class _World:
     """All that is kept, and the lock around it."""
 
-    def __init__(self, clock: Clock, changes_count_max: int) -> None:
+    def __init__(self, clock: Clock, changes: RingLimits) -> None:
         self.is_open = False
         self.state: dict[tuple[str, str], bytes] = {}
-        self.streams = _StreamTable(clock, changes_count_max)
+        self.streams = _StreamTable(clock, changes)
         self.queue = Queue(clock)
-        self.journal: dict[str, _Ring] = {}
+        self.journal: dict[str, Ring[bytes]] = {}
         self._lock = allocate_lock()
 
     def reading(self) -> Lock:
@@ -310,12 +303,12 @@ class _Streams(Streams):
 
     def changes(self, *, after_seq: int, count_max: int) -> list[Change]:
         with self._world.reading():
-            later = (c for c in self._world.streams.changes if c.seq > after_seq)
+            later = (change for _, change in self._world.streams.changes.after(after_seq))
             return list(itertools.islice(later, count_max))
 
     def last_seq(self) -> int:
         with self._world.reading():
-            return self._world.streams.seq
+            return self._world.streams.changes.seq
 
 
 class _Events(EventQueue):
@@ -361,8 +354,9 @@ class _Journal(Journal):
     def after(self, kind: str, *, after_seq: int, count_max: int) -> list[JournalRecord]:
         with self._world.reading():
             ring = self._world.journal.get(kind)
-            later = [] if ring is None else [one for one in ring.records if one.seq > after_seq]
-        return later[max(0, len(later) - count_max) :]
+            later = [] if ring is None else ring.after(after_seq)
+        newest = later[max(0, len(later) - count_max) :]
+        return [JournalRecord(seq, record) for seq, record in newest]
 
 
 class _Locks(Locks):

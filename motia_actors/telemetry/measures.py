@@ -46,11 +46,11 @@ class Samples(msgspec.Struct):
 
     def count(self, metric: str, value: float, *labels: str) -> None:
         """Set what was counted."""
-        self.counters.setdefault(metric, {})[_BETWEEN.join(labels)] = value
+        self.counters.setdefault(metric, {})[_BETWEEN.join(labels)] = float(value)
 
     def gauge(self, metric: str, value: float, *labels: str) -> None:
         """Set what is now."""
-        self.gauges.setdefault(metric, {})[_BETWEEN.join(labels)] = value
+        self.gauges.setdefault(metric, {})[_BETWEEN.join(labels)] = float(value)
 
     def observe(self, metric: str, values: list[float], *labels: str) -> None:
         """Set what a histogram has."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from motia_actors.messages import Call, Delivery, Event, Failed, Outcome, Trace
 from motia_actors.telemetry.spans import ERROR_CHARS_MAX, Span, Tracer, brief, child_of
+from motia_actors.telemetry.traces import new_span_id
 
 End = Literal["acknowledged", "retried", "dead", "released"]
 
@@ -25,7 +26,7 @@ def call_ended(tracer: Tracer, step: str, call: Call, ran_s: float, outcome: Out
         Span(
             trace_id=call.trace_id,
             w3c_id=trace.w3c_id,
-            id=trace.span_id,
+            id=trace.span_id if trace.span_id != call.parent else new_span_id(),
             parent=call.parent,
             name=step,
             kind="call",
@@ -165,10 +166,8 @@ def request_ended(
     took_s: float,
     scheme: str = "http",
 ) -> None:
-    """A request was answered; trace is its own span, parent the caller's, if it named one."""
+    """A request to be recorded was answered; parent is the caller's span, if it named one."""
     is_failure = status >= 500
-    if not (trace.is_sampled or is_failure):
-        return
     end_s = tracer.clock.now_s()
     tracer.record(
         Span(

@@ -22,23 +22,24 @@ def readable(line: Mapping[str, Any]) -> str:
     colour = _COLOURS.get(line["level"], "")
     words = [
         f"{_GREY}[{clock}]{_PLAIN}",
-        f"{_GREY}{_clean(line['traceId'])}{_PLAIN}" if line["traceId"] else "",
+        f"{_GREY}{clean(line['traceId'])}{_PLAIN}" if line["traceId"] else "",
         f"{colour}[{line['level'].upper()}]{_PLAIN}",
-        _clean(line["step"]),
-        _clean(line["msg"]),
+        clean(line["step"]),
+        clean(line["msg"]),
     ]
     rows = [" ".join(word for word in words if word)]
     fields = [(key, value) for key, value in line.items() if key not in _HEAD]
     for index, (key, value) in enumerate(fields):
         branch = "└" if index == len(fields) - 1 else "├"
-        rows.append(f"{_GREY}{branch} {_clean(key)}:{_PLAIN} {_shown(value)}")
+        rows.append(f"{_GREY}{branch} {clean(key)}:{_PLAIN} {_shown(value)}")
     return "\n".join(rows) + "\n"
 
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return _clean(text)
+    return clean(text)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Show characters that steer a terminal as what they are."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)

@@ -193,7 +193,8 @@ class _StepEndpoint:
             trace_id=trace_id,
             flows=route.flows,
             input=request,
-            trace=child_of(asked.trace),
+            # Of a trace that is not kept the call needs no name of its own unless it fails.
+            trace=child_of(asked.trace) if asked.trace.is_sampled else asked.trace,
             parent=asked.trace.span_id,
         )
         if front.offload is None:

@@ -18,6 +18,7 @@ from motia_actors.messages import Change
 from motia_actors.store import Store
 
 BATCH = 256
+COMMIT_MS_MAX = 10_000
 MISSED_MAX = 1000
 """Changes that a client is caught up with; past that it gets the whole again."""
 
@@ -33,19 +34,20 @@ class Subscriber(Protocol):
 
 
 class Frame:
-    """A payload's wire form, made once for all."""
+    """A message for any number of clients, and its forms on their wires, each made once for all."""
 
-    __slots__ = ("_frame", "_make", "payload")
+    __slots__ = ("_forms", "payload", "seq")
 
-    def __init__(self, payload: bytes, make: Callable[[bytes], bytes]) -> None:
-        self.payload, self._make = payload, make
-        self._frame: bytes | None = None
+    def __init__(self, payload: bytes, seq: int) -> None:
+        self.payload, self.seq = payload, seq
+        self._forms: dict[Callable[[Frame], bytes], bytes] = {}
 
-    def bytes(self) -> bytes:
-        """The frame."""
-        if self._frame is None:
-            self._frame = self._make(self.payload)
-        return self._frame
+    def form(self, make: Callable[[Frame], bytes]) -> bytes:
+        """What make makes of it."""
+        form = self._forms.get(make)
+        if form is None:
+            form = self._forms[make] = make(self)
+        return form
 
 
 class _Envelope(msgspec.Struct, omit_defaults=True):
@@ -60,8 +62,8 @@ class _Envelope(msgspec.Struct, omit_defaults=True):
 class Rooms:
     """The rooms of one process."""
 
-    def __init__(self, store: Store, clock: Clock, *, make_frame: Callable[[bytes], bytes]) -> None:
-        self._store, self._clock, self._make = store, clock, make_frame
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
         self._rooms: dict[Place, dict[Subscriber, None]] = {}
         self._seq = store.streams.last_seq()
         self._time_ms = 0
@@ -85,20 +87,33 @@ class Rooms:
             # Once to each, also where it is in both.
             heard = {one: None for room in rooms if room for one in room}
             if heard:
-                frame = Frame(_payload(change, time_ms), self._make)
+                frame = Frame(_payload(change, time_ms), change.seq)
                 for subscriber in heard:
                     subscriber.push(frame, change)
         return len(changes) == BATCH
 
-    def join(self, place: Place, subscriber: Subscriber, *, after_seq: int | None) -> list[bytes]:
-        """Put subscriber into a room; answers what it is to be sent first."""
+    def join(
+        self,
+        place: Place,
+        subscriber: Subscriber,
+        *,
+        after_seq: int | None = None,
+        after_ms: float | None = None,
+    ) -> list[Frame]:
+        """Put subscriber into a room; answers what it is to be sent first.
+
+        after_seq or after_ms, the seq or timestamp of the last message it saw, asks for what came
+        since, where that is still known; else, and without, it gets the whole.
+        """
         while self.take_in():
             continue
         self._rooms.setdefault(place, {})[subscriber] = None
-        missed = None if after_seq is None else self._missed(place, after_seq)
-        if missed is not None:
-            return missed
-        return self._sync(place)
+        missed = None
+        if after_seq is not None:
+            missed = self._missed(place, after_seq)
+        elif after_ms is not None:
+            missed = self._missed_since(place, after_ms)
+        return self._sync(place) if missed is None else missed
 
     def leave(self, place: Place, subscriber: Subscriber) -> None:
         """Take subscriber out of a room."""
@@ -109,16 +124,19 @@ class Rooms:
                 del self._rooms[place]
 
     def now_ms(self) -> int:
-        """A timestamp for what is no change: not before the last one, and before the next."""
-        if not self._time_ms:
-            self._time_ms = int(self._clock.now_s() * 1000)
-        return self._time_ms
+        """A timestamp for what is no change: not before the last one, and before the next.
 
-    def message(self, place: Place, event: Any) -> bytes:
+        It leaves no mark: the timestamps of changes follow from the log alone.
+        """
+        # A commit that is under way began a little ago, and its change must come later than this.
+        return self._time_ms or int(self._clock.now_s() * 1000) - COMMIT_MS_MAX
+
+    def message(self, place: Place, event: Any) -> Frame:
         """A message about a place that stands for no change."""
-        return _encode(place, json.dumps(event).encode(), time_ms=self.now_ms(), seq=self._seq)
+        data = json.dumps(event).encode()
+        return Frame(_encode(place, data, time_ms=self.now_ms(), seq=self._seq), self._seq)
 
-    def _sync(self, place: Place) -> list[bytes]:
+    def _sync(self, place: Place) -> list[Frame]:
         stream, group, item_id = place
         reads = self._store.streams
         while True:
@@ -134,7 +152,7 @@ class Rooms:
         if data is None:
             return []
         event = b'{"type":"sync","data":' + data + b"}"
-        return [_encode(place, event, time_ms=self.now_ms(), seq=self._seq)]
+        return [Frame(_encode(place, event, time_ms=self.now_ms(), seq=self._seq), self._seq)]
 
     def _take_in_silently(self, place: Place) -> None:
         room = self._rooms[place]
@@ -143,24 +161,43 @@ class Rooms:
         self.take_in()
         self._rooms.setdefault(place, room)[newest] = None
 
-    def _missed(self, place: Place, after_seq: int) -> list[bytes] | None:
+    def _missed(self, place: Place, after_seq: int) -> list[Frame] | None:
         if not 0 <= after_seq <= self._seq or self._seq - after_seq > MISSED_MAX:
             return None
-        changes = self._store.streams.changes(after_seq=after_seq, count_max=MISSED_MAX + 1)
-        changes = [change for change in changes if change.seq <= self._seq]
-        if len(changes) != self._seq - after_seq:
+        timed = self._timed(after_seq)
+        if len(timed) != self._seq - after_seq:
             return None  # The log has dropped some.
-        missed, time_ms = [], 0
+        return _about(place, timed)
+
+    def _missed_since(self, place: Place, after_ms: float) -> list[Frame] | None:
+        timed = self._timed(max(0, self._seq - MISSED_MAX))
+        is_from_the_start = bool(timed) and timed[0][0].seq == 1
+        if not timed or (timed[0][1] > after_ms and not is_from_the_start):
+            return None  # What came before that may be what it missed.
+        return _about(place, [one for one in timed if one[1] > after_ms])
+
+    def _timed(self, after_seq: int) -> list[tuple[Change, int]]:
+        """Changes up to what was sent, each with its timestamp."""
+        changes = self._store.streams.changes(after_seq=after_seq, count_max=MISSED_MAX + 1)
+        timed, time_ms = [], 0
         for change in changes:
-            time_ms = max(time_ms + 1, int(change.at_s * 1000))
-            is_here = (change.stream, change.group) == place[:2]
-            if is_here and place[2] in (None, change.item_id):
-                missed.append(_payload(change, time_ms))
-        return missed
+            if change.seq <= self._seq:
+                time_ms = max(time_ms + 1, int(change.at_s * 1000))
+                timed.append((change, time_ms))
+        return timed
 
     def _tick(self, change: Change) -> int:
         self._time_ms = max(self._time_ms + 1, int(change.at_s * 1000))
         return self._time_ms
+
+
+def _about(place: Place, timed: list[tuple[Change, int]]) -> list[Frame]:
+    """Of these changes, what whoever listens to place would have heard."""
+    return [
+        Frame(_payload(change, time_ms), change.seq)
+        for change, time_ms in timed
+        if (change.stream, change.group) == place[:2] and place[2] in (None, change.item_id)
+    ]
 
 
 def _payload(change: Change, time_ms: int) -> bytes:

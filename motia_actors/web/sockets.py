@@ -7,22 +7,39 @@ and shared; it bypasses that library, since a server's unfragmented frames keep 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+import zlib
+from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol, cast
 
 import msgspec
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidState
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from motia_actors.web.outbox import Outbox
+
 PING_S = 20.0
 CLOSE_S_MAX = 5.0
 """How long the other side may take to answer a close."""
+FRAGMENTS_MAX = 1024
+"""Of one message: empty ones cost too."""
+DEFLATED_BYTES_MIN = 1024
+"""Smaller messages are sent as they are: they would gain little and cost as much."""
+WINDOW_BITS = 15
+DEFLATED_BIT = 0x40
+"""RSV1, which the library sets for its own extension objects alone."""
+
+# No context is kept between messages: so one deflated frame serves all sockets, and a socket
+# costs no memory for it.
+_deflate = ServerPerMessageDeflateFactory(
+    server_no_context_takeover=True, client_no_context_takeover=True
+)
 
 
 class SocketLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,21 +61,40 @@ class Listener(Protocol):
         ...
 
 
-def handshake(environ: dict[str, str]) -> tuple[str, list[tuple[str, str]], bytes]:
-    """The answer to an upgrade request: status line, headers, and a body where it is refused."""
+class Handshake(msgspec.Struct, frozen=True):
+    """The answer to an upgrade request: status line, headers, a body where it is refused."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    extensions: Sequence[Extension]
+
+    @property
+    def is_accepted(self) -> bool:
+        """A WebSocket follows."""
+        return self.status.startswith("101")
+
+
+def handshake(environ: dict[str, str]) -> Handshake:
+    """Answer an upgrade request, as far as the protocol goes."""
     fields = {
         name[5:].replace("_", "-"): value
         for name, value in environ.items()
         if name.startswith("HTTP_") and isinstance(value, str)
     }
-    protocol = ServerProtocol(select_subprotocol=_first)
+    protocol = ServerProtocol(select_subprotocol=_first, extensions=[_deflate])
     response = protocol.accept(Request(environ.get("RAW_URI", "/"), Headers(fields)))
     headers = [
         (name, value)
         for name, value in response.headers.raw_items()
         if name.lower() not in ("date", "connection" if response.status_code != 101 else "")
     ]
-    return f"{response.status_code} {response.reason_phrase}", headers, bytes(response.body or b"")
+    return Handshake(
+        status=f"{response.status_code} {response.reason_phrase}",
+        headers=headers,
+        body=bytes(response.body or b""),
+        extensions=protocol.extensions,
+    )
 
 
 def _first(_: ServerProtocol, offered: object) -> Subprotocol | None:
@@ -72,6 +108,18 @@ def text_frame(payload: bytes) -> bytes:
     return Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
+def deflated_frame(payload: bytes) -> bytes:
+    """The same deflated, for any number of sockets that deflate."""
+    if len(payload) < DEFLATED_BYTES_MIN:
+        return text_frame(payload)
+    deflate = zlib.compressobj(level=1, wbits=-WINDOW_BITS)
+    data = deflate.compress(payload) + deflate.flush(zlib.Z_SYNC_FLUSH)
+    # RFC 7692, 7.2.1: the empty block that a flush ends with is left out.
+    frame = bytearray(text_frame(data[:-4]))
+    frame[0] |= DEFLATED_BIT
+    return bytes(frame)
+
+
 class WebSocket(asyncio.Protocol):
     """One connection after its handshake; all calls are made on the loop's thread."""
 
@@ -80,13 +128,18 @@ class WebSocket(asyncio.Protocol):
         listen: Callable[[WebSocket], Listener],
         loop: asyncio.AbstractEventLoop,
         limits: SocketLimits,
+        *,
+        extensions: Sequence[Extension] = (),
     ) -> None:
         self._loop, self._limits = loop, limits
         self._frames = ServerProtocol(state=State.OPEN, max_size=limits.message_bytes_max)
+        self._frames.extensions = list(extensions)
+        self.is_deflating = any(
+            getattr(one, "local_max_window_bits", 0) == WINDOW_BITS for one in extensions
+        )
+        """What is sent may be deflated."""
         self._parts: list[bytes] = []
-        self._queue: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._queue_bytes = self._count = 0
-        self._is_paused = self._is_ended = False
+        self._is_ended = False
         self._is_alive = True
         self._timer: asyncio.TimerHandle | None = None
         self._listener = listen(self)
@@ -97,23 +150,12 @@ class WebSocket(asyncio.Protocol):
         return not self._is_ended and self._frames.state is State.OPEN
 
     def send(self, frame: bytes, *, key: Hashable = None) -> None:
-        """Send a frame of text_frame, after those before it.
+        """Send a frame of text_frame or deflated_frame, after those before it.
 
         While the reader is slow, one with a key takes the place of an unsent one with that key.
         Past the limit the socket is closed with 1013.
         """
-        if not self.is_open:
-            return
-        if not self._is_paused:
-            self._transport.write(frame)
-            return
-        if key is None:
-            self._count += 1
-            key = self._count
-        self._queue_bytes += len(frame) - len(self._queue.pop(key, b""))
-        self._queue[key] = frame
-        if self._queue_bytes > self._limits.queue_bytes_max:
-            self._clear()
+        if self.is_open and not self._outbox.send(frame, key=key):
             self.close(CloseCode.TRY_AGAIN_LATER, "too slow")
 
     def close(self, code: int, reason: str = "") -> None:
@@ -133,6 +175,7 @@ class WebSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve this connection."""
         self._transport = cast("asyncio.Transport", transport)
+        self._outbox = Outbox(self._transport, bytes_max=self._limits.queue_bytes_max)
         self._restart_timer(PING_S, self._ping)
 
     def data_received(self, data: bytes) -> None:
@@ -151,16 +194,15 @@ class WebSocket(asyncio.Protocol):
             self._flush()
 
     def pause_writing(self) -> None:
-        """The client does not keep up."""
-        self._is_paused = True
+        """The client does not keep up: then it is not read either, for pings are answered too."""
+        self._outbox.pause()
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """It caught up: send what waits, as far as it goes."""
-        self._is_paused = False
-        while self._queue and not self._is_paused:
-            _, frame = self._queue.popitem(last=False)
-            self._queue_bytes -= len(frame)
-            self._transport.write(frame)
+        """It caught up."""
+        self._outbox.resume()
+        if not self._is_ended:
+            self._transport.resume_reading()
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The connection is gone."""
@@ -168,7 +210,7 @@ class WebSocket(asyncio.Protocol):
             self._is_ended = True
             if self._timer is not None:
                 self._timer.cancel()
-            self._clear()
+            self._outbox.clear()
             self._listener.on_close()
 
     # Helpers.
@@ -178,7 +220,9 @@ class WebSocket(asyncio.Protocol):
             self.close(CloseCode.UNSUPPORTED_DATA, "text only")
         elif frame.opcode in (Opcode.TEXT, Opcode.CONT) and self.is_open:
             self._parts.append(bytes(frame.data))
-            if frame.fin:
+            if len(self._parts) > FRAGMENTS_MAX:
+                self.close(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+            elif frame.fin:
                 message, self._parts = b"".join(self._parts), []
                 try:
                     text = message.decode()
@@ -213,7 +257,3 @@ class WebSocket(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(after_s, call)
-
-    def _clear(self) -> None:
-        self._queue.clear()
-        self._queue_bytes = 0

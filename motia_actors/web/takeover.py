@@ -51,17 +51,20 @@ def take_over(
         offer(status, headers, make)
         return ()
     start_response(status, headers)
-    return _HandOver(environ["gunicorn.socket"], start_response, make, loop)
+    response = getattr(start_response, "__self__", None)
+    if response is not None:
+        # What follows is the new protocol's, which ends with the connection and knows no chunks.
+        response.chunked = False
+        response.force_close()
+    return _HandOver(environ["gunicorn.socket"], response, make, loop)
 
 
 class _HandOver:
     """A response without a body, whose `close` moves the connection."""
 
-    def __init__(
-        self, sock: socket.socket, start_response: Any, make: Make, loop: LoopThread
-    ) -> None:
+    def __init__(self, sock: socket.socket, response: Any, make: Make, loop: LoopThread) -> None:
         self._sock, self._make, self._loop = sock, make, loop
-        self._response = getattr(start_response, "__self__", None)
+        self._response = response
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(())
@@ -72,7 +75,6 @@ class _HandOver:
         if self._response is not None:
             if not self._response.headers_sent:
                 return  # The client went away.
-            self._response.force_close()
             unreader = getattr(self._response.req, "unreader", None)
             if unreader is not None:
                 early = unreader.take_buffered()

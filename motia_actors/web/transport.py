@@ -33,11 +33,11 @@ class SocketTransport(asyncio.Transport):
         self._kind: Any = ssl.SSLSocket if isinstance(sock, ssl.SSLSocket) else _socket.socket
         self._fd: int = self._kind.fileno(sock)
         self._buffer = bytearray()
-        self._is_closing = self._is_paused = self._is_lost = False
+        self._is_closing = self._is_paused = self._is_lost = self._is_deaf = False
         protocol.connection_made(self)
         if early and not self._is_closing:
             protocol.data_received(early)
-        if not self._is_closing:
+        if not (self._is_closing or self._is_deaf):
             loop.add_reader(self._fd, self._readable)
             self._readable()  # TLS may have read more than it gave.
 
@@ -63,6 +63,20 @@ class SocketTransport(asyncio.Transport):
         """Nothing more can be written."""
         return self._is_closing
 
+    def pause_reading(self) -> None:
+        """Leave what the client sends where it is."""
+        if not self._is_closing and not self._is_deaf:
+            self._is_deaf = True
+            self._loop.remove_reader(self._fd)
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if not self._is_closing and self._is_deaf:
+            self._is_deaf = False
+            self._loop.add_reader(self._fd, self._readable)
+            # TLS may have read more than it gave. Not at once: whoever resumes may not be done.
+            self._loop.call_soon(self._readable)
+
     def close(self) -> None:
         """Close once everything was sent."""
         if not self._is_closing:
@@ -76,7 +90,7 @@ class SocketTransport(asyncio.Transport):
         self._lose(None)
 
     def _readable(self) -> None:
-        while not self._is_closing:
+        while not (self._is_closing or self._is_deaf):
             try:
                 data = self._kind.recv(self._sock, READ_BYTES_MAX)
             except _LATER:

@@ -48,7 +48,9 @@ class RequestWatch:
 
     def process_response(self, req: falcon.Request, resp: Response, *_: object) -> None:
         """Count it, add the headers, and record the span; a handler's own headers win."""
-        asked, status = resp.asked, resp.status_code
+        asked, status = resp.asked, resp.status
+        if status.__class__ is not int:
+            status = resp.status_code
         if asked is None:
             self._count(req.method, "", status)
             return
@@ -59,10 +61,12 @@ class RequestWatch:
         except KeyError:
             self._durations.setdefault((req.method, asked.route), Histogram()).add(took_s)
         trace = asked.trace
-        headers = {"traceparent": write_parent(trace), TRACE_HEADER: asked.trace_id}
+        resp.add_default("traceparent", write_parent(trace))
+        resp.add_default(TRACE_HEADER, asked.trace_id)
         if trace.state:
-            headers["tracestate"] = trace.state
-        resp.add_missing(headers)
+            resp.add_default("tracestate", trace.state)
+        if not (trace.is_sampled or status >= 500):
+            return
         request_ended(
             self._tracer,
             asked.step,

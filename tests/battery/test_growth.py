@@ -10,6 +10,7 @@ import pytest
 from motia_actors.clock import ManualClock
 from motia_actors.messages import Target
 from motia_actors.store import Ack, Bury, EventPut, JournalAppend, Lease, Store, Sweep, Write
+from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb import LmdbStore
 from tests.battery.crew import note
 from tests.stores.driving import an_event, driven
@@ -50,7 +51,8 @@ def sizes(folder: Path, *, events: int, dead_count_max: int) -> list[tuple[int, 
     """Handle events; answers bytes used and bytes of the file at ten evenly spread looks."""
     clock = ManualClock()
     found = []
-    store = LmdbStore(folder, clock, journal_count_max=JOURNAL_COUNT_MAX, unsafe_no_sync=True)
+    journal = RingLimits(count_max=JOURNAL_COUNT_MAX)
+    store = LmdbStore(folder, clock, journal=journal, unsafe_no_sync=True)
     with driven(store):
         for number, first in enumerate(
             itertools.islice(itertools.count(0, CHUNK), events // CHUNK)

@@ -11,12 +11,17 @@ import pytest
 
 from motia_actors.clock import ManualClock
 from motia_actors.store import Store
+from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb import LmdbStore
 from motia_actors.stores.memory import MemoryStore
 from tests.stores.driving import driven
 
 VALUE_BYTES_MAX = 2_000
 COUNT_MAX = 5
+BYTES_MAX = 4096
+AGE_S = 3600.0
+
+RINGS = RingLimits(count_max=COUNT_MAX, bytes_max=BYTES_MAX, age_s=AGE_S)
 
 StoreMaker = Callable[[ManualClock], AbstractContextManager[Store]]
 
@@ -37,8 +42,8 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> StoreMaker:
                 MemoryStore(
                     clock,
                     value_bytes_max=VALUE_BYTES_MAX,
-                    journal_count_max=COUNT_MAX,
-                    changes_count_max=COUNT_MAX,
+                    journal=RINGS,
+                    changes=RINGS,
                 )
             )
         return driven(
@@ -47,8 +52,8 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> StoreMaker:
                 clock,
                 map_bytes_max=2**30,
                 value_bytes_max=VALUE_BYTES_MAX,
-                journal_count_max=COUNT_MAX,
-                changes_count_max=COUNT_MAX,
+                journal=RINGS,
+                changes=RINGS,
                 unsafe_no_sync=True,
             )
         )

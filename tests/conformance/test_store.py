@@ -21,9 +21,10 @@ from motia_actors.store import (
     StateSet,
     Store,
     StreamSet,
+    Sweep,
     Write,
 )
-from tests.conformance.conftest import COUNT_MAX, VALUE_BYTES_MAX, StoreMaker
+from tests.conformance.conftest import AGE_S, BYTES_MAX, COUNT_MAX, VALUE_BYTES_MAX, StoreMaker
 from tests.stores.driving import WAIT_S, an_event, ids, lease, put, put_fifo
 
 
@@ -163,6 +164,40 @@ def test_the_journal_keeps_the_newest_of_each_kind(store: Store) -> None:
     assert store.journal.tail("log", count_max=0) == []
     assert store.journal.tail("", count_max=9) == [b"other"]
     assert store.journal.tail("none", count_max=9) == []
+
+
+def test_the_journal_keeps_no_more_bytes_than_its_limit_but_the_newest(store: Store) -> None:
+    third = BYTES_MAX // 3
+    # The last one is as large as a record may be, and half of it would not fit any more.
+    for number, size in enumerate((third, third, third, 10, VALUE_BYTES_MAX)):
+        store.write(JournalAppend(kind="log", record=b"%d" % number + b"x" * (size - 1)))
+
+    kept = store.journal.tail("log", count_max=99)
+
+    assert [record[:1] for record in kept] == [b"2", b"3", b"4"]
+    assert sum(map(len, kept)) <= BYTES_MAX
+
+
+def test_old_records_go_with_the_next_one_or_with_a_sweep(store: Store, clock: ManualClock) -> None:
+    sweep = Sweep(dead_age_s=9.0, dead_count_max=9, journal_age_s=AGE_S)
+    for kind in ("log", "span"):
+        store.write(JournalAppend(kind=kind, record=b"1"))
+        store.write(JournalAppend(kind=kind, record=b"2"))
+    clock.advance(AGE_S - 1.0)
+    store.write(JournalAppend(kind="log", record=b"3"))
+    young = store.journal.tail("log", count_max=99)
+
+    clock.advance(1.0)
+    store.write(JournalAppend(kind="log", record=b"4"))
+    old = store.journal.tail("log", count_max=99), store.journal.tail("span", count_max=99)
+    swept = store.write(sweep)
+
+    assert young == [b"1", b"2", b"3"]
+    assert old == ([b"3", b"4"], [b"1", b"2"])
+    # The last of a kind stays, since the next one is numbered after it.
+    assert (swept, store.journal.tail("span", count_max=99)) == (1, [b"2"])
+    assert store.journal.tail("log", count_max=99) == [b"3", b"4"]
+    assert store.write(sweep) == 0
 
 
 def test_the_journal_is_read_on_from_a_number(store: Store) -> None:

@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -70,8 +71,14 @@ class Answer(NamedTuple):
 class Client:
     """One connection, kept alive from request to request; one thread's."""
 
-    def __init__(self, port: int, *, limit_s: float = ANSWER_S_MAX) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=limit_s)
+    def __init__(
+        self, port: int, *, limit_s: float = ANSWER_S_MAX, trust: ssl.SSLContext | None = None
+    ) -> None:
+        self._connection = (
+            http.client.HTTPConnection("127.0.0.1", port, timeout=limit_s)
+            if trust is None
+            else http.client.HTTPSConnection("127.0.0.1", port, timeout=limit_s, context=trust)
+        )
 
     def ask(
         self,
@@ -138,8 +145,9 @@ class Server:
         options: Sequence[str] = ("-w", "1", "-k", OWN, "--threads", "8"),
         via: Via = "gunicorn",
         env: Mapping[str, str] | None = None,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
-        self.project, self.port = project, free_port()
+        self.project, self.port, self._trust = project, free_port(), trust
         self._log = project.parent / f"{project.name}-{self.port}.log"
         bind = ["--bind", f"127.0.0.1:{self.port}"]
         if via == "gunicorn":
@@ -197,7 +205,7 @@ class Server:
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
         """A connection of its own, closed at the end."""
-        client = Client(self.port)
+        client = Client(self.port, trust=self._trust)
         try:
             yield client
         finally:

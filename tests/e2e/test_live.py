@@ -35,7 +35,20 @@ async def handler(req, context):
         await context.streams.items.set("room", req.body["id"], {"n": number})
     return {"status": 200, "body": {}}
 """
-FILES = {"steps/items_stream.py": STREAM, "steps/secret_stream.py": SECRET, "steps/s_step.py": STEP}
+PUT = """
+config = {"name": "Put", "type": "api", "path": "/put", "method": "POST", "emits": []}
+
+
+async def handler(req, context):
+    await context.streams.items.set("room", "text", {"text": req.body["text"]})
+    return {"status": 200, "body": {}}
+"""
+FILES = {
+    "steps/put_step.py": PUT,
+    "steps/items_stream.py": STREAM,
+    "steps/secret_stream.py": SECRET,
+    "steps/s_step.py": STEP,
+}
 
 
 def join(socket: ClientConnection, stream: str = "items", group: str = "room") -> Any:

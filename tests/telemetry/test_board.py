@@ -15,7 +15,7 @@ from motia_actors.telemetry.prometheus import exposition
 def some(calls: int) -> Samples:
     samples = Samples()
     samples.count("motia_calls", calls, "a_step.py", "completed")
-    samples.gauge("motia_workers", 1)
+    samples.gauge("motia_workers", True)  # A number, whatever it was.
     histogram = Histogram()
     for _ in range(calls):
         histogram.add(0.003)

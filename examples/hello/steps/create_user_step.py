@@ -5,6 +5,11 @@ config = {
     "type": "api",
     "path": "/users",
     "method": "POST",
+    "bodySchema": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "required": ["name"],
+    },
     "emits": ["user.created"],
     "flows": ["my-flow"],
 }
@@ -13,11 +18,9 @@ config = {
 async def handler(req, context):
     context.logger.info("Processing started", {"userId": "123"})
     context.logger.warn("High usage detected", {"requests": 1000})
-    try:
-        name = req.body["name"]
-    except KeyError as error:
-        context.logger.error("Process failed", {"error": str(error)})
-        return {"status": 400, "body": {"error": "a user needs a name"}}
+    name = req.body["name"]
+    if name == "error":
+        context.logger.error("Process failed", {"name": name})
 
     await context.emit(
         {"topic": "user.created", "data": {"userId": "123", "email": "user@example.com"}}

@@ -5,6 +5,7 @@ config = {
     "type": "api",
     "path": "/messages",
     "method": "POST",
+    "bodySchema": {"type": "object", "properties": {"text": {"type": "string"}}},
     "emits": ["message.sent"],
     "flows": ["messaging"],
 }

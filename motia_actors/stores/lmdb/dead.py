@@ -12,7 +12,7 @@ import msgspec
 from motia_actors.messages import DeadLetter
 from motia_actors.store import DeadPurge, DeadReplay, Sweep
 from motia_actors.stores import letters
-from motia_actors.stores.lmdb import dedupe, keys, rows
+from motia_actors.stores.lmdb import dedupe, keys, ring, rows
 from motia_actors.stores.lmdb.env import Tables
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work
@@ -102,7 +102,13 @@ def prepare_sweep(write: Sweep) -> Operation:
         for step8 in steps:
             old = _expired(work, step8, write, rows_max=write.rows_max - count)
             count += _drop(work, step8, old)
-        return count
+        return count + ring.sweep(
+            work,
+            work.tables.journal,
+            prefix_bytes=16,
+            age_s=write.journal_age_s,
+            rows_max=write.rows_max - count,
+        )
 
     return apply
 

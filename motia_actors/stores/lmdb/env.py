@@ -25,7 +25,7 @@ from motia_actors.stores.lmdb import datafile
 from motia_actors.stores.lmdb.transaction import Transaction
 
 FORMAT_KEY = b"format"
-FORMAT = b"motia_actors 1"
+FORMAT = b"motia_actors 2"
 _READERS_MAX = 512
 _MAP_BYTES_MIN = 64 * 2**20
 _RESERVE_SHARE = 8

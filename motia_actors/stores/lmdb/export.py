@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from motia_actors.stores.lmdb import dump_queue, keys, lines
+from motia_actors.stores.lmdb import dump_queue, keys, lines, ring
 from motia_actors.stores.lmdb.dump_queue import UNREADABLE, names
 from motia_actors.stores.lmdb.lines import (
     EndLine,
@@ -64,7 +64,7 @@ def _lines(snapshot: Snapshot, lost: list[str], *, has_journal: bool) -> Iterato
     yield from dump_queue.dedupes(snapshot, lost)
     if has_journal:
         for key, record in snapshot.rows("journal"):
-            yield RecordLine(journal=key[:16].hex(), **value_fields(record))
+            yield RecordLine(journal=key[:16].hex(), **value_fields(ring.value_of(record)))
 
 
 def _state(snapshot: Snapshot, lost: list[str]) -> Iterator[StateLine]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from motia_actors.journal import Journal, JournalRecord
 from motia_actors.store import JournalAppend, JournalClear
-from motia_actors.stores.lmdb import keys
+from motia_actors.stores.limits import RingLimits
+from motia_actors.stores.lmdb import keys, ring
 from motia_actors.stores.lmdb.env import Environment
-from motia_actors.stores.lmdb.work import Operation, Work, append, last_number
+from motia_actors.stores.lmdb.work import Operation, Work, last_number
 
 
-def prepare(write: JournalAppend, *, count_max: int) -> Operation:
+def prepare(write: JournalAppend, *, limits: RingLimits) -> Operation:
     """Make a record ready."""
     prefix = keys.name16(write.kind)
-    return lambda work: append(
-        work, work.tables.journal, write.record, prefix=prefix, count_max=count_max
+    return lambda work: ring.append(
+        work, work.tables.journal, write.record, prefix=prefix, limits=limits
     )
 
 
@@ -29,13 +30,13 @@ def prepare_clear(write: JournalClear) -> Operation:
         is_there = cursor.set_range(prefix)
         while is_there and cursor.key().startswith(prefix):
             found.append(cursor.key())
-            count += bool(cursor.value())
+            count += bool(ring.value_of(cursor.value()))
             is_there = cursor.next()
-        for key in found:
+        for key in found[:-1]:
             work.txn.delete(key, db=work.tables.journal)
         if found:
             # An empty record holds the place of the last number, so that the next is a new one.
-            work.txn.put(found[-1], b"", db=work.tables.journal)
+            ring.empty_at(work, work.tables.journal, found[-1])
         return count
 
     return apply
@@ -53,15 +54,8 @@ class LmdbJournal(Journal):
 
     def after(self, kind: str, *, after_seq: int, count_max: int) -> list[JournalRecord]:
         """The newest records of the kind with seq > after_seq, oldest of them first."""
-        prefix = keys.name16(kind)
-        records: list[JournalRecord] = []
+        prefix, table = keys.name16(kind), self._env.tables.journal
         with self._env.read() as txn:
-            last = last_number(txn, self._env.tables.journal, prefix)
-            cursor = txn.cursor(self._env.tables.journal)
-            first = max(after_seq, last - count_max) + 1
-            is_there = cursor.set_range(prefix + keys.number(first))
-            while is_there and len(records) < count_max and cursor.key().startswith(prefix):
-                if value := cursor.value():
-                    records.append(JournalRecord(keys.to_number(cursor.key()[16:]), value))
-                is_there = cursor.next()
-        return records
+            first = max(after_seq, last_number(txn, table, prefix) - count_max)
+            rows = ring.rows_after(txn, table, first, prefix=prefix, count_max=count_max)
+        return [JournalRecord(number, record) for number, record in rows if record]

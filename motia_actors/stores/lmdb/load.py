@@ -10,7 +10,7 @@ from typing import BinaryIO
 from motia_actors.errors import StoreCorruptError, StoreError
 from motia_actors.store import StateSet
 from motia_actors.stores import limits
-from motia_actors.stores.lmdb import dump_queue, keys, lines, rows, state
+from motia_actors.stores.lmdb import dump_queue, keys, lines, ring, rows, state
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.folder import FolderLock
 from motia_actors.stores.lmdb.lines import (
@@ -26,7 +26,7 @@ from motia_actors.stores.lmdb.lines import (
     StateLine,
     kind_of,
 )
-from motia_actors.stores.lmdb.work import Work, append
+from motia_actors.stores.lmdb.work import Work
 
 
 def import_(
@@ -132,8 +132,9 @@ def _put(work: Work, line: AnyLine) -> None:
             dump_queue.put_dedupe(work, line)
         case RecordLine(journal=journal):
             prefix = _hash(journal)
-            count_max = limits.JOURNAL_COUNT_MAX
-            append(work, work.tables.journal, line.content(), prefix=prefix, count_max=count_max)
+            ring.append(
+                work, work.tables.journal, line.content(), prefix=prefix, limits=limits.JOURNAL
+            )
         case HeaderLine():
             raise StoreCorruptError("a second header")
         case EndLine():

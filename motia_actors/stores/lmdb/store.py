@@ -49,7 +49,9 @@ from motia_actors.store import (
     Write,
 )
 from motia_actors.stores import limits
-from motia_actors.stores.lmdb import dead, disk, events, journal, state, streams
+from motia_actors.stores.limits import RingLimits
+from motia_actors.stores.lmdb import dead, disk, events, state, streams
+from motia_actors.stores.lmdb import journal as journal_writes
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.folder import FolderLock
 from motia_actors.stores.lmdb.journal import LmdbJournal
@@ -75,8 +77,8 @@ class LmdbStore(Store):
         *,
         map_bytes_max: int = 64 * 2**30,
         value_bytes_max: int = limits.VALUE_BYTES_MAX,
-        journal_count_max: int = limits.JOURNAL_COUNT_MAX,
-        changes_count_max: int = limits.CHANGES_COUNT_MAX,
+        journal: RingLimits = limits.JOURNAL,
+        changes: RingLimits = limits.CHANGES,
         waiting_bytes_max: int = 64 * 2**20,
         unsafe_no_sync: bool = False,
     ) -> None:
@@ -87,14 +89,13 @@ class LmdbStore(Store):
             clock: What tells when something is due.
             map_bytes_max: Bytes of data at which growing writes are refused.
             value_bytes_max: Bytes of one value, event or record.
-            journal_count_max: Records kept of each kind.
-            changes_count_max: Stream changes kept for those who catch up.
+            journal: What is kept of each kind of record.
+            changes: What is kept of stream changes for those who catch up.
             waiting_bytes_max: Bytes that may wait for the writer.
             unsafe_no_sync: For tests only: a power cut may destroy the whole file.
         """
         self.value_bytes_max = value_bytes_max
-        self._journal_count_max = journal_count_max
-        self._changes_count_max = changes_count_max
+        self._journal_limits, self._changes_limits = journal, changes
         self._pid = 0
         self._env = Environment(path / "db", bytes_max=map_bytes_max, is_synced=not unsafe_no_sync)
         self._folder = FolderLock(path)
@@ -216,7 +217,7 @@ class LmdbStore(Store):
             case StateSet() | StateDelete() | StateClear() | StateExpect():
                 return state.prepare(write)
             case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
-                return streams.prepare(write, changes_count_max=self._changes_count_max)
+                return streams.prepare(write, limits=self._changes_limits)
             case EventPut():
                 return events.prepare_put(write)
             case Lease():
@@ -236,9 +237,9 @@ class LmdbStore(Store):
             case Sweep():
                 return dead.prepare_sweep(write)
             case JournalAppend():
-                return journal.prepare(write, count_max=self._journal_count_max)
+                return journal_writes.prepare(write, limits=self._journal_limits)
             case JournalClear():
-                return journal.prepare_clear(write)
+                return journal_writes.prepare_clear(write)
             case _:
                 raise AssertionError(f"no such write: {type(write).__name__}")
 

@@ -2,7 +2,7 @@
 
 stream_items: pair16(stream, group) name16(id) -> creation number(8), data.
 stream_groups: name16(stream) pair16(stream, group) -> group text.
-changes: seq(8) -> Change as msgpack, a ring of changes_count_max.
+changes: seq(8) -> Change as msgpack, a ring.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import msgspec
 
 from motia_actors.messages import Change
 from motia_actors.store import StreamDelete, Streams, StreamSend, StreamSet, StreamUpdate
-from motia_actors.stores.lmdb import keys
+from motia_actors.stores.limits import RingLimits
+from motia_actors.stores.lmdb import keys, ring
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.transaction import Transaction
-from motia_actors.stores.lmdb.work import Operation, Work, append, first_with, last_number
+from motia_actors.stores.lmdb.work import Operation, Work, first_with, last_number
 
 _Kind = Literal["create", "update", "delete", "event"]
 
@@ -37,21 +38,21 @@ _decoder = msgspec.msgpack.Decoder(_Row)
 
 
 def prepare(
-    write: StreamSet | StreamUpdate | StreamDelete | StreamSend, *, changes_count_max: int
+    write: StreamSet | StreamUpdate | StreamDelete | StreamSend, *, limits: RingLimits
 ) -> Operation:
     """Make a write of a stream ready."""
     match write:
         case StreamSet():
-            return _setting(write, changes_count_max)
+            return _setting(write, limits)
         case StreamUpdate():
-            return _updating(write, changes_count_max)
+            return _updating(write, limits)
         case StreamDelete():
-            return _deleting(write, changes_count_max)
+            return _deleting(write, limits)
         case StreamSend():
-            return lambda work: _log(work, write, "event", write.data, changes_count_max)
+            return lambda work: _log(work, write, "event", write.data, limits)
 
 
-def _setting(write: StreamSet, changes_count_max: int) -> Operation:
+def _setting(write: StreamSet, limits: RingLimits) -> Operation:
     place = keys.pair16(write.stream, write.group)
     key = place + keys.name16(write.item_id)
     group_key, group = keys.name16(write.stream) + place, keys.to_bytes(write.group)
@@ -64,13 +65,13 @@ def _setting(write: StreamSet, changes_count_max: int) -> Operation:
         if old is None:
             kind = "create"
             work.txn.put(group_key, group, db=work.tables.stream_groups, overwrite=False)
-        _log(work, write, kind, write.data, changes_count_max)
+        _log(work, write, kind, write.data, limits)
         return kind
 
     return apply
 
 
-def _updating(write: StreamUpdate, changes_count_max: int) -> Operation:
+def _updating(write: StreamUpdate, limits: RingLimits) -> Operation:
     key = keys.pair16(write.stream, write.group) + keys.name16(write.item_id)
 
     def apply(work: Work) -> bytes | None:
@@ -78,13 +79,13 @@ def _updating(write: StreamUpdate, changes_count_max: int) -> Operation:
         data = write.applied_to(None if old is None else old[8:])
         if old is not None and data is not None:
             work.txn.put(key, old[:8] + data, db=work.tables.stream_items)
-            _log(work, write, "update", data, changes_count_max)
+            _log(work, write, "update", data, limits)
         return data
 
     return apply
 
 
-def _deleting(write: StreamDelete, changes_count_max: int) -> Operation:
+def _deleting(write: StreamDelete, limits: RingLimits) -> Operation:
     place = keys.pair16(write.stream, write.group)
     key = place + keys.name16(write.item_id)
     group_key = keys.name16(write.stream) + place
@@ -95,7 +96,7 @@ def _deleting(write: StreamDelete, changes_count_max: int) -> Operation:
             return None
         if first_with(work.txn, work.tables.stream_items, place) is None:
             work.txn.delete(group_key, db=work.tables.stream_groups)
-        _log(work, write, "delete", old[8:], changes_count_max)
+        _log(work, write, "delete", old[8:], limits)
         return old[8:]
 
     return apply
@@ -106,7 +107,7 @@ def _log(
     write: StreamSet | StreamUpdate | StreamDelete | StreamSend,
     kind: _Kind,
     data: bytes,
-    changes_count_max: int,
+    limits: RingLimits,
 ) -> None:
     row = _Row(
         at_s=work.now_s,
@@ -116,7 +117,7 @@ def _log(
         type=kind,
         data=data,
     )
-    append(work, work.tables.changes, _encoder.encode(row), count_max=changes_count_max)
+    ring.append(work, work.tables.changes, _encoder.encode(row), limits=limits)
     work.streams.add(write.stream)
 
 
@@ -147,15 +148,9 @@ class LmdbStreams(Streams):
 
     def changes(self, *, after_seq: int, count_max: int) -> list[Change]:
         """Changes of all streams with seq > after_seq, in order."""
-        changes: list[Change] = []
         with self._env.read() as txn:
-            cursor = txn.cursor(self._env.tables.changes)
-            is_there = cursor.set_range(keys.number(max(0, after_seq + 1)))
-            while is_there and len(changes) < count_max:
-                key, record = cursor.item()
-                changes.append(_change(keys.to_number(key), _decoder.decode(record)))
-                is_there = cursor.next()
-        return changes
+            rows = ring.rows_after(txn, self._env.tables.changes, after_seq, count_max=count_max)
+        return [_change(seq, _decoder.decode(record)) for seq, record in rows]
 
     def last_seq(self) -> int:
         """The seq of the newest change, 0 before the first."""

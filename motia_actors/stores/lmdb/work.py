@@ -86,13 +86,3 @@ def last_number(txn: Transaction, table: object, prefix: bytes = b"") -> int:
     if not is_there or not cursor.key().startswith(prefix):
         return 0
     return keys.to_number(cursor.key()[-8:])
-
-
-def append(work: Work, table: object, value: bytes, *, prefix: bytes = b"", count_max: int) -> None:
-    """Add a row under the next number of the prefix, dropping the oldest past count_max."""
-    number = last_number(work.txn, table, prefix) + 1
-    work.txn.put(prefix + keys.number(number), value, db=table)
-    while (first := first_with(work.txn, table, prefix)) is not None:
-        if keys.to_number(first[0][-8:]) > number - count_max:
-            break
-        work.txn.delete(first[0], db=table)

@@ -1,0 +1,1 @@
+"""Live streams: who listens over WebSockets and Server-Sent Events, and what they are told."""
