@@ -28,51 +28,44 @@ SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key
 HOPS = frozenset({"connection", "content-length", "host", "transfer-encoding", "traceparent"})
 
 
-class Recorder:
-    """Records the calls of steps on their way to a handler. Any thread.
+def recorded(
+    step: Step, effects_for: Callable[[Call], Effects], store: Store
+) -> Callable[[Call], Effects]:
+    """Make the effects of step's calls as before, having recorded each call. Any thread."""
 
-    Args:
-        store: Whose journal takes them.
-    """
+    def effects_of(call: Call) -> Effects:
+        try:
+            _record(store, step, call)
+        except MotiaError as error:
+            # A call is worth more than its record.
+            logger.debug("a call of %s was not recorded: %s", step.name, error)
+        return effects_for(call)
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    return effects_of
 
-    def over(self, step: Step, effects_for: Callable[[Call], Effects]) -> Callable[[Call], Effects]:
-        """Make effects as before, having recorded the call they are for."""
 
-        def recorded(call: Call) -> Effects:
-            try:
-                self._record(step, call)
-            except MotiaError as error:
-                # A call is worth more than its record.
-                logger.debug("a call of %s was not recorded: %s", step.name, error)
-            return effects_for(call)
-
-        return recorded
-
-    def _record(self, step: Step, call: Call) -> None:
-        delivery = call.delivery
-        if call.kind == "cron" or (delivery is not None and delivery.attempt > 1):
-            return
-        told: dict[str, Any] = {
-            "traceId": call.trace_id,
-            "id": step.id if delivery is None else delivery.id,
-            "step": step.id,
-            "name": step.name,
-            "kind": call.kind,
-            "topic": None,
-            "data": None,
-            "request": None,
-        }
-        if delivery is not None:
-            told["topic"], told["data"] = delivery.event.topic, decode(delivery.event.data)
-            told["group"] = delivery.event.group_id
-        elif isinstance(call.input, Request):
-            told["request"] = request_of(call.input)
-        record = encode(told)
-        if len(record) <= RECORD_BYTES_MAX:
-            self._store.commit([JournalAppend(kind=KIND, record=record)])
+def _record(store: Store, step: Step, call: Call) -> None:
+    delivery = call.delivery
+    if call.kind == "cron" or (delivery is not None and delivery.attempt > 1):
+        return
+    told: dict[str, Any] = {
+        "traceId": call.trace_id,
+        "id": step.id if delivery is None else delivery.id,
+        "step": step.id,
+        "name": step.name,
+        "kind": call.kind,
+        "topic": None,
+        "data": None,
+        "request": None,
+    }
+    if delivery is not None:
+        told["topic"], told["data"] = delivery.event.topic, decode(delivery.event.data)
+        told["group"] = delivery.event.group_id
+    elif isinstance(call.input, Request):
+        told["request"] = request_of(call.input)
+    record = encode(told)
+    if len(record) <= RECORD_BYTES_MAX:
+        store.commit([JournalAppend(kind=KIND, record=record)])
 
 
 def request_of(request: Request) -> dict[str, Any]:
