@@ -18,6 +18,7 @@ from motia_actors.runner import Loaded, Runner
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem
 from motia_actors.steps.discovery import NAME, discover
+from motia_actors.steps.overrides import NAME as OVERRIDES
 
 KEPT = "the version from before this edit goes on running; mend the file and save it again"
 
@@ -47,12 +48,19 @@ class Project:
         root: The project's folder.
         runners: One for each language.
         timezone: Of cron steps that name none; None: the machine's.
+        overrides: The file over the steps' `infrastructure`; None: the project's own.
     """
 
     def __init__(
-        self, root: Path, runners: Sequence[Runner], *, timezone: str | None = None
+        self,
+        root: Path,
+        runners: Sequence[Runner],
+        *,
+        timezone: str | None = None,
+        overrides: Path | None = None,
     ) -> None:
         self._root, self._runners, self._timezone = root, runners, timezone
+        self._overrides = root / OVERRIDES if overrides is None else overrides
         self._loaded: dict[Path, Loaded] = {}
         self._catalog: Catalog | None = None
         self._is_stale = False
@@ -78,7 +86,10 @@ class Project:
         """
         paths = [Path(os.path.normpath(self._root / path)) for path in paths]
         files = {path for path in paths if NAME.fullmatch(path.name)}
-        if self._is_stale or any(path.suffix == ".py" for path in set(paths) - files):
+        shared = set(paths) - files
+        if self._is_stale or any(
+            path.suffix == ".py" or path == self._overrides for path in shared
+        ):
             return self._reread_all()
         return self._reread({path for path in files if path.is_relative_to(self._root)})
 
@@ -125,7 +136,7 @@ class Project:
         )
 
     def _discover(self) -> Catalog:
-        return discover(self._root, self._load, timezone=self._timezone)
+        return discover(self._root, self._load, timezone=self._timezone, overrides=self._overrides)
 
     def _load(self, path: Path) -> Loaded:
         known = self._loaded.get(path)

@@ -28,7 +28,7 @@ from motia_actors.project import Project
 from motia_actors.runner import Handler
 from motia_actors.runners.languages import Languages
 from motia_actors.runners.pool import ThreadPool
-from motia_actors.settings import MIB, Settings, store_path
+from motia_actors.settings import MIB, Settings, infrastructure_path, store_path
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step
 from motia_actors.steps.schedule import Schedule
@@ -74,7 +74,10 @@ class Running:
         self.log = _log_sink(settings)
         self.languages = _languages(settings)
         self.project = Project(
-            settings.project, self.languages.runners, timezone=settings.timezone or None
+            settings.project,
+            self.languages.runners,
+            timezone=settings.timezone or None,
+            overrides=infrastructure_path(settings),
         )
         self.store = store or _store(settings, clock)
         self.observatory = Observatory(settings, clock, store=self.store, log=self.log)
@@ -320,8 +323,12 @@ def read_project(settings: Settings) -> Catalog:
     os.chdir(settings.project)
     languages = _languages(settings)
     try:
-        timezone = settings.timezone or None
-        return Project(settings.project, languages.runners, timezone=timezone).read()
+        return Project(
+            settings.project,
+            languages.runners,
+            timezone=settings.timezone or None,
+            overrides=infrastructure_path(settings),
+        ).read()
     finally:
         languages.close()
 
