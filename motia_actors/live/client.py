@@ -48,7 +48,7 @@ class Client:
     def __init__(self, live: Live, socket: WebSocket, request: AuthRequest, admitted: Pass) -> None:
         self._live, self.socket = live, socket
         self._inbox: deque[_Message] = deque()
-        self._is_busy = False
+        self._is_busy = self._is_going = False
         self._pause: asyncio.TimerHandle | None = None
         self._joined: dict[str, Place] = {}
         self._form = _deflated if socket.is_deflating else _plain
@@ -93,6 +93,16 @@ class Client:
         self._live.left(self)
 
     def _go_on(self) -> None:
+        # An answer that is there at once comes back here: the loop below goes on with it.
+        if self._is_going:
+            return
+        self._is_going = True
+        try:
+            self._take_all()
+        finally:
+            self._is_going = False
+
+    def _take_all(self) -> None:
         while self._inbox and not self._is_busy and self.socket.is_open:
             if self._inbox[0].type == "join":
                 wait_s = self._allowance.take(time.monotonic())
