@@ -167,11 +167,16 @@ class Client:
             self.socket.send(frame.form(self._form))
 
     def _on_renewed(self) -> None:
-        for subscription, place in list(self._joined.items()):
-            self._check_again(subscription, place)
+        # One after the other: whoever has a thousand of them is to hold up nobody.
+        self._check_again(deque(self._joined.items()))
 
-    def _check_again(self, subscription: str, place: Place) -> None:
+    def _check_again(self, left: deque[tuple[str, Place]]) -> None:
+        if not left:
+            return
+        subscription, place = left.popleft()
+
         def answered(reason: str) -> None:
+            self._live.thread.loop.call_soon(self._check_again, left)
             if reason != ALLOWED and self._joined.get(subscription) == place:
                 self._leave(subscription)
                 self._refuse(place, "STREAM_ACCESS_DENIED", reason)
