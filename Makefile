@@ -20,7 +20,7 @@ EXAMPLE ?= examples/orders
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types pytest fast stress format bench bench-peers clean
+.PHONY: help venv demo test lint types workbench screenshots pytest fast stress format bench bench-peers clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -39,14 +39,23 @@ demo: $(STAMP)
 
 test: lint types pytest
 
+# Quick where its sources did not change.
+workbench: $(STAMP)
+	@$(BIN)/python build_backend/workbench_build.py
+
+# The pictures of the docs, anew.
+screenshots: $(STAMP) workbench
+	$(BIN)/python -m tests.workbench.pictures docs/workbench
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
 	$(BIN)/mypy
+	$(BIN)/python build_backend/workbench_build.py --types
 
-pytest: $(STAMP)
+pytest: $(STAMP) workbench
 	$(BIN)/python -m pytest tests examples/orders/tests $(ARGS)
 
 fast: $(STAMP)

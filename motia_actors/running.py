@@ -42,13 +42,12 @@ from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import native_calls
 from motia_actors.traced import effects_of
 from motia_actors.watch import Watcher
-from motia_actors.web.answers import Endpoint
 from motia_actors.web.api import ApiRoute, Front, WebSettings
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
-from motia_actors.web.guard import Guard
 from motia_actors.web.limits import Limits
-from motia_actors.web.routes import Route
+from motia_actors.workbench.mounting import guarded, workbench_routes
+from motia_actors.workbench.recorder import recorded
 
 logger = logging.getLogger("motia_actors")
 
@@ -203,10 +202,11 @@ class Running:
         schedule = None
         if step.kind == "cron":
             schedule = Schedule(step.cron, step.cron_policy.timezone or settings.timezone or None)
+        effects_for = functools.partial(effects_of, world, self.observatory.tracer, step)
         return StepPlan(
             step=step,
             handler=handler,
-            effects_for=functools.partial(effects_of, world, self.observatory.tracer, step),
+            effects_for=recorded(step, effects_for, self.store) if settings.is_dev else effects_for,
             limit_s=limit_s_of(step, settings),
             concurrency=concurrency_of(step, settings),
             check=self._input_check(step),
@@ -253,22 +253,17 @@ class Running:
             watch=self.observatory.watch,
             log=self._log,
             unready=self.system.is_ready,
-            reserved=self._control(
+            reserved=guarded(
+                settings,
                 [
                     *control_routes(desk, limits, offload=offload),
                     *dead_letter_routes(desk, limits, offload=offload),
                     *self.observatory.routes(limits, offload=offload),
-                ]
+                    *workbench_routes(self, limits, offload=offload),
+                ],
             ),
             offload=offload,
         )
-
-    def _control(self, routes: list[Route[Endpoint]]) -> list[Route[Endpoint]]:
-        """The control endpoints, behind a guard; none where nobody could pass it."""
-        settings = self.settings
-        if not settings.is_dev and not settings.control_token:
-            return []
-        return Guard(settings.control_token, is_dev=settings.is_dev).over(routes)
 
     def _new_event(self, topic: str, step: Step) -> Event:
         now_s = self.clock.now_s()

@@ -3,3 +3,4 @@
 worker_class = "motia_actors.web.worker.ActorWorker"
 threads = 32
 keepalive = 75
+worker_connections = 10_000

@@ -12,6 +12,7 @@ from typing import Any
 
 from motia_actors.actors.actor import Actor, Cell, ChildFailed
 from motia_actors.actors.mailbox import Control
+from motia_actors.adjustments import is_paused
 from motia_actors.clock import Clock
 from motia_actors.errors import MotiaError, StoreError
 from motia_actors.messages import Event
@@ -128,6 +129,7 @@ class ClockActor(Actor):
             missed_s = schedule.last_s(now_s) if policy.misfire == "once" else None
             if (
                 missed_s is not None
+                and not is_paused(self._store, step.id)
                 and last_s is not None
                 and last_s < missed_s
                 and now_s - missed_s <= policy.grace_s
@@ -147,7 +149,9 @@ class ClockActor(Actor):
             slot_s = last_s
         late_s = now_s - slot_s
         policy = step.cron_policy
-        if late_s <= LATE_S_MAX or (policy.misfire == "once" and late_s <= policy.grace_s):
+        if is_paused(self._store, step.id):
+            logger.debug("cron step %s is paused; this slot is skipped", step.name)
+        elif late_s <= LATE_S_MAX or (policy.misfire == "once" and late_s <= policy.grace_s):
             self._fire(step, slot_s)
         else:
             logger.warning("cron step %s missed its slot by %.0f s", step.name, late_s)

@@ -17,6 +17,7 @@ from motia_actors.actors.ports import Port, Table
 from motia_actors.clock import Clock
 from motia_actors.errors import (
     ActorError,
+    MailboxFullError,
     MotiaError,
     NotRunError,
     StoreError,
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 NET_S = 0.5
 """Every step is looked at this often, so that a lost wake-up costs latency and nothing more."""
+
+
+FULL_S = 0.01
+"""How soon a step is looked at again whose mailbox was full though it should not have been."""
 
 
 class Pump(Control):
@@ -166,8 +171,12 @@ class RouterActor(Actor):
         try:
             port.cell.mailbox.put(work, may_wait=False)
         except ActorError as error:
-            # Its actor does not take what it should: no use to lease more at once.
-            self._rest_until_s[port.step.id] = self._clock.monotonic_s() + NET_S
+            # Its actor does not take what it should: no use to lease more at once. A mailbox that
+            # is small is only full until its threads come for what was put a moment ago.
+            rest_s = FULL_S if isinstance(error, MailboxFullError) else NET_S
+            until_s = self._clock.monotonic_s() + rest_s
+            self._rest_until_s[port.step.id] = until_s
+            self._net_s = min(self._net_s, until_s)
             work.answer.set_error(error)
 
     def _free_dead_owners(self) -> None:

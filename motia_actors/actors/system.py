@@ -25,6 +25,7 @@ from motia_actors.actors.supervisor import (
 )
 from motia_actors.actors.tree import STOP_S_MAX, Tree
 from motia_actors.actors.work import Work
+from motia_actors.adjustments import NONE, Adjustment, read_adjustments
 from motia_actors.clock import Clock
 from motia_actors.errors import (
     MotiaError,
@@ -39,7 +40,7 @@ from motia_actors.steps.schedule import Schedule
 from motia_actors.store import Store
 from motia_actors.telemetry.measures import Samples
 from motia_actors.telemetry.spans import Tracer
-from motia_actors.threads import Signal
+from motia_actors.threads import Signal, allocate_lock
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class System:
             new_event=new_event,
             drain_logs=drain_logs,
             on_fatal=on_fatal,
+            adjust=self.adjust,
             retention=retention or Retention(),
             tracer=self._tracer,
             publish=publish,
@@ -103,6 +105,9 @@ class System:
         self.table, self.running = self._tree.table, self._tree.running
         self._inline, self._inline_max = Permits(inline_max), inline_max
         self._meters: dict[str, Meter] = {}
+        self._plans: Mapping[str, StepPlan] = {}
+        self._adjusted: dict[str, Adjustment] = {}
+        self._adjust_lock = allocate_lock()
         self._is_stopping = False
         self._pause = Signal()  # Never set: it is how a native thread sleeps.
 
@@ -175,6 +180,7 @@ class System:
             plans: By step id.
             changed: Ids of steps whose code or config differs from before; None: all.
         """
+        wanted = read_adjustments(self._store)
         for step_id in [known for known in self._tree.step_cells if known not in plans]:
             self._order(RemoveChild(step_id))
             self._tree.setups.pop(step_id, None)
@@ -193,6 +199,11 @@ class System:
                     tracer=self._tracer,
                 )
                 self._order(AddChild(self._tree.step_spec(plan.step)))
+                with self._adjust_lock:
+                    # It is as its config says again, and what wanted a restart had one.
+                    restarts = wanted.get(step_id, NONE).restarts
+                    self._adjusted[step_id] = Adjustment(restarts=restarts)
+        self._plans = plans
         self.table.replace(
             {
                 step_id: Port(
@@ -206,6 +217,8 @@ class System:
                 for step_id, plan in plans.items()
             }
         )
+        # Before the router is woken: what was suspended takes nothing.
+        self.adjust()
         self._tree.schedules = {
             step_id: (plan.step, plan.schedule)
             for step_id, plan in plans.items()
@@ -252,6 +265,34 @@ class System:
         """Change the limit of a step's mailbox while it runs."""
         self.table.ports[step_id].cell.mailbox.resize(mailbox_size_max)
 
+    def adjust(self) -> None:
+        """Make the steps as an operator wants them, at whichever worker he said so. Any thread."""
+        wanted = read_adjustments(self._store)
+        with self._adjust_lock:
+            for step_id in list(self._plans):
+                now, was = wanted.get(step_id, NONE), self._adjusted.get(step_id, NONE)
+                if step_id in self._tree.step_cells and now != was:
+                    self._adjust(self._plans[step_id], was, now)
+                    self._adjusted[step_id] = now
+
+    def _adjust(self, plan: StepPlan, was: Adjustment, now: Adjustment) -> None:
+        step_id = plan.step.id
+        if now.mailbox_size_max != was.mailbox_size_max:
+            size_max = plan.step.infrastructure.mailbox.size_max
+            self.resize(step_id, mailbox_size_max=now.mailbox_size_max or size_max)
+        is_restart = now.restarts != was.restarts or (was.is_suspended and not now.is_suspended)
+        if now.concurrency != was.concurrency:
+            concurrency = now.concurrency or plan.concurrency
+            setup = self._tree.setups[step_id]
+            self._tree.setups[step_id] = msgspec.structs.replace(setup, concurrency=concurrency)
+            port = msgspec.structs.replace(self.table.ports[step_id], concurrency=concurrency)
+            self.table.replace({**self.table.ports, step_id: port})
+            is_restart = True  # How many run at a time is settled when the actor starts.
+        if now.is_suspended:
+            self.suspend(step_id)
+        elif is_restart:
+            self.restart(step_id)
+
     def fire(self, step_id: str) -> str:
         """Queue a run of a cron step now; answers `fired`, `busy` or `taken`."""
         answer = self._tree.cells["clock"].ask(Fire(step_id)).result(START_S_MAX)
@@ -261,7 +302,16 @@ class System:
 
     def look(self) -> None:
         """Have the actors look at what is due now: for a clock that was moved by hand."""
-        for name in ("system", "steps", "clock", "router", "janitor", "watchdog", "journalist"):
+        for name in (
+            "system",
+            "steps",
+            "clock",
+            "router",
+            "janitor",
+            "watchdog",
+            "journalist",
+            "adjuster",
+        ):
             cell = self._tree.root if name == "system" else self._tree.cells[name]
             cell.ask(Tick()).result(START_S_MAX)
 

@@ -6,7 +6,8 @@ system ─┬─ writer       group commits of the store
 ├─ clock        cron ticks
         ├─ janitor      forgets what has expired
 ├─ watchdog     time limits
-└─ steps        one actor per step
+├─ steps        one actor per step
+└─ adjuster     what an operator changed about steps
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from motia_actors.actors.actor import Actor, Cell, ChildFailed, ChildSpec
+from motia_actors.actors.adjuster import AdjusterActor
 from motia_actors.actors.clock import ClockActor
 from motia_actors.actors.deliveries import Deliveries
 from motia_actors.actors.janitor import JanitorActor, Retention
@@ -49,6 +51,7 @@ class Tree:
         new_event: Makes the event of a cron run, of a topic and its step.
         drain_logs: Takes the log records that wait for the journal.
         on_fatal: Called with a reason when the root gives up.
+        adjust: Makes the steps as an operator wants them.
         retention: How long dead letters are kept.
         tracer: Takes the spans of calls and deliveries.
         publish: Tells other processes of this one's figures.
@@ -62,10 +65,12 @@ class Tree:
         new_event: Callable[[str, Step], Event],
         drain_logs: Callable[[], list[bytes]],
         on_fatal: Callable[[str], None],
+        adjust: Callable[[], None],
         retention: Retention,
         tracer: Tracer,
         publish: Callable[[], None],
     ) -> None:
+        self._adjust = adjust
         self._store, self._clock, self._new_event = store, clock, new_event
         self._drain_logs, self._on_fatal = drain_logs, on_fatal
         self._retention, self._tracer, self._publish = retention, tracer, publish
@@ -130,6 +135,10 @@ class Tree:
                 lambda cell: Watchdog(cell, self._report, running=self.running, clock=self._clock),
             ),
             ChildSpec("steps", self._make_steps, shutdown_s=STOP_S_MAX),
+            ChildSpec(
+                "adjuster",
+                lambda cell: AdjusterActor(cell, self._report, look=self._adjust),
+            ),
         ]
 
     def _make_root(self, cell: Cell) -> Actor:

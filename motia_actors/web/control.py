@@ -76,7 +76,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
 
 
-_Act = Callable[[Asked], Answer]
+Act = Callable[[Asked], Answer]
 
 
 def control_routes(
@@ -84,7 +84,7 @@ def control_routes(
 ) -> list[Route[Endpoint]]:
     """The routes, to go before the project's: a tool must reach them past a step on `*`."""
     state, streams, project = _State(control), _Streams(control), _Project(control)
-    acts: list[tuple[str, str, _Act]] = [
+    acts: list[tuple[str, str, Act]] = [
         ("POST", "/emit", project.emit),
         ("GET", "/__motia", project.about),
         ("GET", "/__motia/statistics", project.statistics),
@@ -103,7 +103,7 @@ def control_routes(
     ]
 
 
-def endpoint(act: _Act, limits: Limits, *, offload: Offload | None) -> Endpoint:
+def endpoint(act: Act, limits: Limits, *, offload: Offload | None) -> Endpoint:
     """Make an endpoint that reads the request, acts, and answers in JSON."""
 
     def answer(req: falcon.Request, resp: Response, params: dict[str, str]) -> None:

@@ -55,9 +55,22 @@ class Guard:
         if not _is_here(req.host) or (origin and not _is_here(urlsplit(origin).hostname or "?")):
             raise falcon.HTTPForbidden(title="Only pages of this machine may do this")
 
+    @staticmethod
+    def check_body(req: falcon.Request) -> None:
+        """Let only JSON change anything: a form of another page cannot send that unasked.
+
+        Raises:
+            falcon.HTTPUnsupportedMediaType: it is something else.
+        """
+        media_type = (req.content_type or "").partition(";")[0].strip().lower()
+        is_json = media_type == "application/json" or media_type.endswith("+json")
+        if req.method not in ("GET", "HEAD") and not is_json:
+            raise falcon.HTTPUnsupportedMediaType(title="Send Content-Type: application/json")
+
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
         def answer(req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
             self.check(req)
+            self.check_body(req)
             endpoint(req, resp, params)
 
         return answer

@@ -19,7 +19,7 @@ from motia_actors.web.routes import Route
 
 RECORDS_MAX = 20_000
 """Records of the journal that one answer looks through at most, newest first."""
-LIMIT_DEFAULT, LIMIT_MAX = 100, 5_000
+LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 STATUSES = ("running", "completed", "failed")
 
 

@@ -37,6 +37,7 @@ TUNED: Mapping[str, Any] = {
     "worker_class": "motia_actors.web.worker.ActorWorker",
     "threads": 32,
     "keepalive": 75,
+    "worker_connections": 10_000,
     "graceful_timeout": 30,
     "timeout": 60,
     "max_requests": 0,

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import importlib
 import os
+import resource
 import time
 from typing import Any
 
@@ -29,6 +30,8 @@ TICK_S = 0.25
 """How often deadlines are looked at."""
 NOTIFY_S = 1.0
 WAKE_S = 0.001
+FILES_SPARE = 500
+"""Open files of a worker besides its connections: the store, logs, children, steps' own."""
 """So long a request waits for a thread that is awake before another is woken."""
 LINGER_S = 1.0
 """How long a kept connection waits for a request that may be on its way, when we leave."""
@@ -48,6 +51,7 @@ class ActorWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         """Make the loop, import the application, and serve."""
         self.check_config(self.cfg, self.log)
+        _allow_files(self.cfg.worker_connections)
         self.loop = _new_loop()
         asyncio.set_event_loop(self.loop)
         super().init_process()
@@ -133,6 +137,16 @@ class ActorWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         """Have the loop look whether it is to leave; any thread calls."""
         with contextlib.suppress(OSError):
             os.write(self.PIPE[1], b"1")
+
+
+def _allow_files(connections: int) -> None:
+    """Raise this process' limit of open files, as far as it may, to what connections need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_SPARE
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -37,7 +37,7 @@ config = {
     "name": "Work", "type": "event", "subscribes": ["work"], "emits": [],
     "infrastructure": {
         "isolation": "process", "processes": 2,
-        "handler": {"timeout": 1}, "queue": {"maxRetries": 1, "backoff": {"delay": 0.1}},
+        "handler": {"timeout": 3}, "queue": {"maxRetries": 1, "backoff": {"delay": 0.1}},
     },
 }
 
@@ -53,7 +53,7 @@ import os
 
 config = {
     "name": "Spin", "type": "api", "path": "/spin", "method": "GET", "emits": [],
-    "infrastructure": {"isolation": "process", "handler": {"timeout": 1}},
+    "infrastructure": {"isolation": "process", "handler": {"timeout": 3}},
 }
 
 
@@ -101,7 +101,7 @@ def test_what_hangs_is_killed_and_run_again_and_the_rest_goes_on(
         stuck = threading.Thread(target=spin)
         stuck.start()
         assert ask.post("/go", {"n": 1}).status == 202
-        runs = wait_until(lambda: two(ask.get("/runs").json), what="both runs")
+        runs = wait_until(lambda: two(ask.get("/runs").json), what="both runs", limit_s=30.0)
         stuck.join()
 
         assert [run["attempt"] for run in runs] == [1, 2]

@@ -84,3 +84,26 @@ def test_a_guarded_route_is_not_entered_by_who_may_not() -> None:
         route.target(request(), Response(), {})
     route.target(request(BEARER), Response(), {})
     assert entered == ["in"]
+
+
+@pytest.mark.parametrize(
+    "media_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+def test_nothing_but_json_changes_anything(media_type: str) -> None:
+    entered: list[str] = []
+
+    def endpoint(_req: falcon.Request, _resp: Response, _params: dict[str, str]) -> None:
+        entered.append("in")
+
+    [route] = Guard("", is_dev=True).over([Route("POST", "/x", endpoint)])
+
+    def post(media_type: str) -> None:
+        headers = {"Content-Type": media_type} if media_type else {}
+        environ = create_environ("/x", method="POST", headers=headers, host="localhost")
+        route.target(falcon.Request(environ), Response(), {})
+
+    with pytest.raises(falcon.HTTPUnsupportedMediaType):
+        post(media_type)
+    assert not entered
+    post("application/json; charset=utf-8")
+    assert entered == ["in"]

@@ -1,0 +1,7 @@
+"""What the sockets listen to."""
+
+config = {
+    "name": "ticks",
+    "schema": {"type": "object"},
+    "baseConfig": {"storageType": "default"},
+}
