@@ -104,13 +104,18 @@ class Client:
 
     def _take_all(self) -> None:
         while self._inbox and not self._is_busy and self.socket.is_open:
-            if self._inbox[0].type == "join":
+            is_join = self._inbox[0].type == "join"
+            if is_join:
                 wait_s = self._allowance.take(time.monotonic())
                 if wait_s:
                     self._is_busy = True
                     self._pause = self._live.thread.loop.call_later(wait_s, self._resume)
                     return
             self._take(self._inbox.popleft())
+            if is_join and not self._is_busy:
+                # One a turn: a group may be large, and others are served in between.
+                self._is_busy = True
+                self._live.thread.loop.call_soon(self._resume)
 
     def _resume(self) -> None:
         self._is_busy = False
@@ -161,10 +166,11 @@ class Client:
     def _enter(self, place: Place, subscription: str, data: _Data) -> None:
         self._leave(subscription)
         self._joined[subscription] = place
-        for frame in self._live.rooms.join(
+        frames = self._live.rooms.join(
             place, self, after_seq=data.afterSeq, after_ms=data.afterTimestamp
-        ):
-            self.socket.send(frame.form(self._form))
+        )
+        if frames:
+            self.socket.send(b"".join(frame.form(self._form) for frame in frames))
 
     def _on_renewed(self) -> None:
         # One after the other: whoever has a thousand of them is to hold up nobody.

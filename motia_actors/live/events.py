@@ -100,8 +100,8 @@ class EventClient(asyncio.Protocol):
         self._outbox = Outbox(self._transport, bytes_max=self._live.limits.queue_bytes_max)
         self._live.entered(self)
         self._outbox.send(b"retry: %d\n\n" % RETRY_MS)
-        for frame in self._live.rooms.join(self._place, self, after_seq=self._after_seq):
-            self._outbox.send(frame.form(_event))
+        frames = self._live.rooms.join(self._place, self, after_seq=self._after_seq)
+        self._outbox.send(b"".join(frame.form(_event) for frame in frames))
         self._keep_alive()
 
     def data_received(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -26,6 +26,8 @@ MISSED_MAX = 1000
 """Changes that are kept to catch clients up with; past that they get the whole again."""
 MISSED_BYTES_MAX = 8 * 1024 * 1024
 """Of those."""
+SYNC_BYTES_MAX = 8 * 1024 * 1024
+"""Of syncs that are kept for the next who joins, while what they tell is still so."""
 
 logger = logging.getLogger("motia_actors")
 
@@ -61,6 +63,26 @@ class Frame:
         return form
 
 
+class _Sent:
+    """A change that the rooms were told of, with its timestamp, and its message once it is asked.
+
+    Whoever missed it gets the message that the others got, made once for all of them.
+    """
+
+    __slots__ = ("_frame", "change", "time_ms")
+
+    def __init__(self, change: Change, time_ms: int) -> None:
+        self.change, self.time_ms = change, time_ms
+        self._frame: Frame | None = None
+
+    @property
+    def frame(self) -> Frame:
+        """The message."""
+        if self._frame is None:
+            self._frame = Frame(_payload(self.change, self.time_ms), self.change.seq)
+        return self._frame
+
+
 class _Envelope(msgspec.Struct, omit_defaults=True):
     timestamp: int
     seq: int
@@ -78,8 +100,10 @@ class Rooms:
         self._rooms: dict[Place, dict[Subscriber, None]] = {}
         self._seq = store.streams.last_seq()
         self._time_ms = 0
-        self._recent: deque[tuple[Change, int]] = deque()
+        self._recent: deque[_Sent] = deque()
         self._recent_bytes = 0
+        self._syncs: OrderedDict[Place, Frame] = OrderedDict()
+        self._sync_bytes = 0
         # What came before tells the next timestamp, in this worker as in those that ran then.
         for change in store.streams.changes(
             after_seq=max(0, self._seq - MISSED_MAX), count_max=MISSED_MAX
@@ -96,24 +120,23 @@ class Rooms:
             if change.seq != self._seq + 1:
                 self._start_over()
             self._seq = change.seq
-            time_ms = self._tick(change)
+            sent = self._tick(change)
             group = change.stream, change.group
             rooms = [self._rooms.get((*group, None))]
             if change.item_id is not None:
                 rooms.append(self._rooms.get((*group, change.item_id)))
             # Once to each, also where it is in both.
             heard = {one: None for room in rooms if room for one in room}
-            if heard:
-                frame = Frame(_payload(change, time_ms), change.seq)
-                for subscriber in heard:
-                    subscriber.push(frame, change)
+            for subscriber in heard:
+                subscriber.push(sent.frame, change)
         return len(changes) == BATCH
 
     def _start_over(self) -> None:
         """The log dropped changes before we saw them: nobody's view is whole any more."""
         logger.warning("live streams fell behind the log of changes: all clients begin anew")
         self._recent.clear()
-        self._recent_bytes = 0
+        self._syncs.clear()
+        self._recent_bytes = self._sync_bytes = 0
         for subscriber in {one: None for room in self._rooms.values() for one in room}:
             subscriber.begin_close()
 
@@ -134,7 +157,8 @@ class Rooms:
         if after_seq is not None or after_ms is not None:
             self._catch_up(self._store.streams.last_seq())
             missed = self._missed(after_seq, after_ms)
-            frames = None if missed is None else _about(place, missed)
+            if missed is not None:
+                frames = [sent.frame for sent in missed if _is_about(sent.change, place)]
         if frames is None:
             frames = self._sync(place)
         self._rooms.setdefault(place, {})[subscriber] = None
@@ -162,51 +186,65 @@ class Rooms:
         return Frame(_encode(place, data, time_ms=self.now_ms(), seq=self._seq), self._seq)
 
     def _sync(self, place: Place) -> list[Frame]:
+        self._catch_up(self._store.streams.last_seq())
+        kept = self._syncs.get(place)
+        if kept is not None:
+            self._syncs.move_to_end(place)
+            return [kept]
         seq, items = self._store.streams.snapshot(*place)
         self._catch_up(seq)
         if place[2] is not None and not items:
             return []
         data = items[0] if place[2] is not None else b"[" + b",".join(items) + b"]"
         event = b'{"type":"sync","data":' + data + b"}"
-        return [Frame(_encode(place, event, time_ms=self.now_ms(), seq=self._seq), self._seq)]
+        frame = Frame(_encode(place, event, time_ms=self.now_ms(), seq=self._seq), self._seq)
+        self._syncs[place] = frame
+        self._sync_bytes += len(frame.payload)
+        while self._sync_bytes > SYNC_BYTES_MAX:
+            self._forget(next(iter(self._syncs)))
+        return [frame]
+
+    def _forget(self, place: Place) -> None:
+        """A kept sync is no longer what is there, or one too many."""
+        kept = self._syncs.pop(place, None)
+        if kept is not None:
+            self._sync_bytes -= len(kept.payload)
 
     def _catch_up(self, seq: int) -> None:
         """Send the rooms all up to seq, and no more."""
         while self._seq < seq and self.take_in(until_seq=seq):
             continue
 
-    def _missed(
-        self, after_seq: int | None, after_ms: float | None
-    ) -> list[tuple[Change, int]] | None:
+    def _missed(self, after_seq: int | None, after_ms: float | None) -> list[_Sent] | None:
         """What was sent after seq, or else after a timestamp; None where that is not known."""
         recent = self._recent
-        before_seq = recent[0][0].seq - 1 if recent else self._seq
+        before_seq = recent[0].change.seq - 1 if recent else self._seq
         if after_seq is not None:
             if not before_seq <= after_seq <= self._seq:
                 return None
-            return [one for one in recent if one[0].seq > after_seq]
+            return [sent for sent in recent if sent.change.seq > after_seq]
         assert after_ms is not None, "one of the two was given"
-        if not recent or (before_seq and recent[0][1] > after_ms):
+        if not recent or (before_seq and recent[0].time_ms > after_ms):
             return None  # What came before all that is known may be what it missed.
-        return [one for one in recent if one[1] > after_ms]
+        return [sent for sent in recent if sent.time_ms > after_ms]
 
-    def _tick(self, change: Change) -> int:
+    def _tick(self, change: Change) -> _Sent:
         """Give a change its timestamp, and keep it for those who missed it."""
         self._time_ms = max(self._time_ms + 1, int(change.at_s * 1000))
-        self._recent.append((change, self._time_ms))
+        sent = _Sent(change, self._time_ms)
+        if self._syncs and change.type != "event":
+            self._forget((change.stream, change.group, None))
+            self._forget((change.stream, change.group, change.item_id))
+        self._recent.append(sent)
         self._recent_bytes += len(change.data)
         while len(self._recent) > MISSED_MAX or self._recent_bytes > MISSED_BYTES_MAX:
-            self._recent_bytes -= len(self._recent.popleft()[0].data)
-        return self._time_ms
+            self._recent_bytes -= len(self._recent.popleft().change.data)
+        return sent
 
 
-def _about(place: Place, timed: list[tuple[Change, int]]) -> list[Frame]:
-    """Of these changes, what whoever listens to place would have heard."""
-    return [
-        Frame(_payload(change, time_ms), change.seq)
-        for change, time_ms in timed
-        if (change.stream, change.group) == place[:2] and place[2] in (None, change.item_id)
-    ]
+def _is_about(change: Change, place: Place) -> bool:
+    """Whoever listens to place hears of change."""
+    return (change.stream, change.group) == place[:2] and place[2] in (None, change.item_id)
 
 
 def _payload(change: Change, time_ms: int) -> bytes:

@@ -13,7 +13,7 @@ from motia_actors.clock import ManualClock, SystemClock
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.memory import MemoryStore
 from motia_actors.web import rooms
-from tests.live.rig import Rig, settled
+from tests.live.rig import Rig, settled, until
 from tests.live.test_clients import run
 
 
@@ -36,13 +36,15 @@ def test_a_write_during_a_second_join_is_heard_by_all_who_were_there() -> None:
         first.join(subscription="1")
         second.join(subscription="1")
         await settled()
+        rig.set("b", n=0)  # Else the second join would get what the first one got.
+        await settled()
         before_each_snapshot(rig, lambda: rig.set("a", n=1))
 
         first.join(subscription="2")
         await settled()
 
-        assert [event["type"] for event in first.events] == ["sync", "create", "sync"]
-        assert [event["type"] for event in second.events] == ["sync", "create"]
+        assert [event["type"] for event in first.events] == ["sync", "create", "create", "sync"]
+        assert [event["type"] for event in second.events] == ["sync", "create", "create"]
 
     run(work)
 
@@ -144,12 +146,74 @@ def test_a_join_that_had_to_wait_and_hundreds_behind_it_are_all_answered() -> No
         assert client.wire.sent == b""
 
         answers[0]("")
-        await settled()
+        await until(lambda: len(client.messages) == 199)
 
         assert [one["groupId"] for one in client.messages] == [
             "held",
             *[f"g{number}" for number in range(198)],
         ]
+
+    run(work)
+
+
+def test_a_kept_sync_is_sent_for_as_long_as_it_is_so() -> None:
+    async def work() -> None:
+        rig = Rig()
+        rig.set("a", n=1)
+        reads: list[None] = []
+        before_each_snapshot(rig, lambda: reads.append(None))
+
+        async def joined(**more: object) -> Any:
+            client = rig.client()
+            client.join(**more)  # type: ignore[arg-type]  # what a join has more of
+            await settled()
+            return client.events[0]["data"]
+
+        first = [await joined(), await joined(), await joined(id="a"), await joined(id="a")]
+        rig.set("a", group="other", n=5)
+        after_another = await joined()
+        read_count = len(reads)
+        rig.set("a", n=2)
+        changed = [await joined(), await joined(id="a")]
+
+        one, two = {"n": 1, "id": "a"}, {"n": 2, "id": "a"}
+        assert (first, after_another, read_count) == ([[one], [one], one, one], [one], 2)
+        assert changed == [[two], two]
+
+    run(work)
+
+
+def test_syncs_are_kept_up_to_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "SYNC_BYTES_MAX", 1_000)
+
+    async def work() -> None:
+        rig = Rig()
+        client = rig.client()
+        for number in range(100):
+            client.join(f"g{number}", f"s{number}")
+        await until(lambda: len(client.messages) == 100)
+
+        kept = rig.live.rooms._syncs
+        assert 0 < rig.live.rooms._sync_bytes <= 1_000
+        assert list(kept)[-1] == ("items", "g99", None)
+        assert sum(len(frame.payload) for frame in kept.values()) == rig.live.rooms._sync_bytes
+
+    run(work)
+
+
+def test_a_burst_of_joins_lets_others_be_served_in_between() -> None:
+    async def work() -> None:
+        rig = Rig()
+        crowd, honest = rig.client(), rig.client()
+        for number in range(100):
+            crowd.join(f"g{number}", f"s{number}")
+
+        honest.join("quiet", "1")
+        answered_before = len(crowd.messages)
+        await until(lambda: len(crowd.messages) == 100)
+
+        assert len(honest.messages) == 1
+        assert answered_before < 5
 
     run(work)
 
