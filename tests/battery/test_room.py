@@ -34,7 +34,8 @@ def test_a_full_store_refuses_and_under_a_higher_limit_all_it_took_is_worked_off
     ):
         refused.wait_word("F", REFUSALS)
         assert refused.deaths == 0
-        assert store.statistics()["bytes_used"] <= MAP_BYTES
+        # What a write adds is weighed, not measured: the last that fits may split some pages more.
+        assert store.statistics()["bytes_used"] <= MAP_BYTES + EVENT_BYTES
 
     with (
         driven(LmdbStore(folder, SystemClock())) as store,
