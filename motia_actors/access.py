@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -28,6 +30,8 @@ Submit = Callable[[Callable[[], Any]], Promise[Any]]
 ANSWER_S_MAX = 10.0
 ASKED_MAX = 64
 """Questions that may be under way at a time; one that hangs counts until it ends."""
+WAITING_MAX = 20_000
+"""Questions that may wait behind those: a client has one of its joins and one of its renewal."""
 QUERY_NAMES = ("authToken", "token")
 
 
@@ -37,6 +41,11 @@ class RefusedError(Exception):
     def __init__(self, status: str, message: str, *, retry_after_s: int = 0) -> None:
         super().__init__(message)
         self.status, self.retry_after_s = status, retry_after_s
+
+
+def too_late() -> RefusedError:
+    """The project's code has not answered within ANSWER_S_MAX."""
+    return RefusedError("503 Service Unavailable", "no answer in time")
 
 
 class Pass(msgspec.Struct, frozen=True):
@@ -80,6 +89,7 @@ class Doorkeeper:
         self._submit, self._authenticate, self._broken = submit, authenticate, broken
         self._origins = origins
         self._asked, self._lock = 0, allocate_lock()
+        self._waiting: deque[_Question] = deque()
 
     def check_origin(self, environ: Mapping[str, Any]) -> None:
         """Let pass what is no browser, a page of this host, or one of the origins.
@@ -117,15 +127,35 @@ class Doorkeeper:
             context = promise.result(ANSWER_S_MAX)
         except TimeLimitError:
             logger.error("authenticate of streamAuth took over %g s", ANSWER_S_MAX)
-            raise RefusedError("503 Service Unavailable", "no answer in time") from None
+            raise too_late() from None
+        except RefusedError:
+            raise
         except BaseException as error:  # noqa: BLE001 (boundary to user code)
             logger.info("authenticate of streamAuth refused: %s", _shown(error))
             raise RefusedError("401 Unauthorized", "Authentication failed") from None
         return Pass(context, expiry_of(context))
 
     def readmit(self, request: AuthRequest) -> Promise[Pass]:
-        """Ask again, for a socket that is open; does not block."""
-        return self._submit(lambda: self.admit(request))
+        """Ask again, for a client that is served; does not block.
+
+        Whoever waits sets a limit of ANSWER_S_MAX; whatever error comes is a no.
+        """
+        authenticate = self._authenticate
+        if authenticate is None:
+            return Promise.of(Pass())
+        renewed: Promise[Pass] = Promise()
+
+        def answered(one: Promise[Any]) -> None:
+            if one.error is not None:
+                renewed.set_error(one.error)
+            else:
+                renewed.set(Pass(one.result(), expiry_of(one.result())))
+
+        asked = self._ask(lambda: _called(authenticate, request))
+        if asked is None:
+            return Promise.broken(RefusedError("503 Service Unavailable", "too many ask at once"))
+        asked.on_done(answered)
+        return renewed
 
     def may_access(
         self, handler: object, group: str, item_id: str | None, context: object
@@ -148,19 +178,55 @@ class Doorkeeper:
         return self._ask(ask) or Promise.of(False)
 
     def _ask(self, question: Callable[[], T]) -> Promise[T] | None:
+        """Ask as soon as there is room; the promise fails with `too_late` where that is late.
+
+        None where too many wait already.
+        """
+        one = _Question(question, until_s=time.monotonic() + ANSWER_S_MAX)
         with self._lock:
             is_room = self._asked < ASKED_MAX
             self._asked += is_room
-        if not is_room:
-            logger.error("%d questions of streamAuth or canAccess wait for an answer", ASKED_MAX)
-            return None
-        promise = self._submit(question)
-        promise.on_done(self._answered)
-        return promise
+            if not is_room and len(self._waiting) >= WAITING_MAX:
+                logger.error("%d questions of streamAuth or canAccess wait", WAITING_MAX)
+                return None
+            if not is_room:
+                self._waiting.append(one)
+        if is_room:
+            self._submit(one.ask).on_done(self._answered)
+        return one.promise
 
     def _answered(self, _: Promise[Any]) -> None:
+        late = []
         with self._lock:
-            self._asked -= 1
+            following = None
+            while self._waiting and following is None:
+                following = self._waiting.popleft()
+                if time.monotonic() > following.until_s:
+                    late.append(following)
+                    following = None
+            if following is None:
+                self._asked -= 1
+        for one in late:
+            one.promise.set_error(too_late())
+        if following is not None:
+            self._submit(following.ask).on_done(self._answered)
+
+
+class _Question:
+    """What the project's code is asked, until when somebody waits for it, and its answer."""
+
+    def __init__(self, question: Callable[[], Any], *, until_s: float) -> None:
+        self._question, self.until_s = question, until_s
+        self.promise: Promise[Any] = Promise()
+
+    def ask(self) -> None:
+        """Ask it, on a thread that may block."""
+        try:
+            answer = self._question()
+        except BaseException as error:  # noqa: BLE001 (boundary to user code)
+            self.promise.set_error(error)
+        else:
+            self.promise.set(answer)
 
 
 def auth_request(environ: Mapping[str, Any]) -> AuthRequest:

@@ -127,6 +127,10 @@ class Streams(Protocol):
         """All items of the group, in the order in which they were created."""
         ...
 
+    def snapshot(self, stream: str, group: str, item_id: str | None) -> tuple[int, list[bytes]]:
+        """The seq of the newest change, and what the group or the item was with it: one moment."""
+        ...
+
     def groups(self, stream: str, *, count_max: int) -> list[str]:
         """Names of up to count_max groups that hold an item, sorted."""
         ...

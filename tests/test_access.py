@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -95,16 +96,70 @@ def test_questions_that_hang_do_not_take_threads_without_end(
     pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access, "ASKED_MAX", 2)
+    monkeypatch.setattr(access, "WAITING_MAX", 1)
     signals, door = [Signal(), Signal()], Doorkeeper(pool.submit)
     asked = [
         door.may_access(lambda *_, one=one: one.wait(ASKED_S_MAX), "g", None, None)
         for one in signals
     ]
+    waiting = door.may_access(lambda *_: True, "g", None, None)
     assert door.may_access(lambda *_: True, "g", None, None).result(0) is False
+    assert not waiting.is_done
     for one in signals:
         one.set()
-    assert [one.result(ASKED_S_MAX) for one in asked] == [True, True]
+    assert [one.result(ASKED_S_MAX) for one in (*asked, waiting)] == [True, True, True]
     assert door.may_access(lambda *_: True, "g", None, None).result(ASKED_S_MAX) is True
+
+
+def test_a_crowd_that_comes_at_once_is_answered_one_after_the_other(pool: ThreadPool) -> None:
+    door = Doorkeeper(pool.submit)
+    go_on, running, most = threading.Event(), 0, 0
+    lock = threading.Lock()
+
+    def can_access(subscription: Any, _: object) -> bool:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        go_on.wait(ASKED_S_MAX)
+        with lock:
+            running -= 1
+        return bool(subscription["groupId"] != "shut")
+
+    groups = [*map(str, range(500)), "shut"]
+    asked = [door.may_access(can_access, group, None, None) for group in groups]
+    go_on.set()
+
+    assert [one.result(ASKED_S_MAX) for one in asked] == [True] * 500 + [False]
+    assert most <= access.ASKED_MAX
+
+
+def test_a_question_nobody_waits_for_any_more_is_not_asked(
+    pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "ASKED_MAX", 1)
+    door, go_on, seen = Doorkeeper(pool.submit), Signal(), []
+    door.may_access(lambda *_: go_on.wait(ASKED_S_MAX), "g", None, None)
+    monkeypatch.setattr(access, "ANSWER_S_MAX", -1.0)
+    late = door.may_access(lambda *_: seen.append(1), "g", None, None)
+
+    go_on.set()
+
+    with pytest.raises(RefusedError, match="in time"):
+        late.result(ASKED_S_MAX)
+    assert seen == []
+
+
+def test_many_passes_that_end_at_once_are_all_renewed(pool: ThreadPool) -> None:
+    def authenticate(_: object) -> dict[str, int]:
+        return {"exp": 1_900_000_000}
+
+    door = Doorkeeper(pool.submit, authenticate=authenticate)
+
+    renewed = [door.readmit(auth_request(environ())) for _ in range(1_000)]
+
+    expected = Pass({"exp": 1_900_000_000}, 1_900_000_000.0)
+    assert [one.result(ASKED_S_MAX) for one in renewed] == [expected] * 1_000
 
 
 def test_can_access_gets_the_place_and_the_context(pool: ThreadPool) -> None:

@@ -48,7 +48,7 @@ class Client:
     def __init__(self, live: Live, socket: WebSocket, request: AuthRequest, admitted: Pass) -> None:
         self._live, self.socket = live, socket
         self._inbox: deque[_Message] = deque()
-        self._is_busy = False
+        self._is_busy = self._is_going = False
         self._pause: asyncio.TimerHandle | None = None
         self._joined: dict[str, Place] = {}
         self._form = _deflated if socket.is_deflating else _plain
@@ -93,14 +93,29 @@ class Client:
         self._live.left(self)
 
     def _go_on(self) -> None:
+        # An answer that is there at once comes back here: the loop below goes on with it.
+        if self._is_going:
+            return
+        self._is_going = True
+        try:
+            self._take_all()
+        finally:
+            self._is_going = False
+
+    def _take_all(self) -> None:
         while self._inbox and not self._is_busy and self.socket.is_open:
-            if self._inbox[0].type == "join":
+            is_join = self._inbox[0].type == "join"
+            if is_join:
                 wait_s = self._allowance.take(time.monotonic())
                 if wait_s:
                     self._is_busy = True
                     self._pause = self._live.thread.loop.call_later(wait_s, self._resume)
                     return
             self._take(self._inbox.popleft())
+            if is_join and not self._is_busy:
+                # One a turn: a group may be large, and others are served in between.
+                self._is_busy = True
+                self._live.thread.loop.call_soon(self._resume)
 
     def _resume(self) -> None:
         self._is_busy = False
@@ -151,17 +166,23 @@ class Client:
     def _enter(self, place: Place, subscription: str, data: _Data) -> None:
         self._leave(subscription)
         self._joined[subscription] = place
-        for frame in self._live.rooms.join(
+        frames = self._live.rooms.join(
             place, self, after_seq=data.afterSeq, after_ms=data.afterTimestamp
-        ):
-            self.socket.send(frame.form(self._form))
+        )
+        if frames:
+            self.socket.send(b"".join(frame.form(self._form) for frame in frames))
 
     def _on_renewed(self) -> None:
-        for subscription, place in list(self._joined.items()):
-            self._check_again(subscription, place)
+        # One after the other: whoever has a thousand of them is to hold up nobody.
+        self._check_again(deque(self._joined.items()))
 
-    def _check_again(self, subscription: str, place: Place) -> None:
+    def _check_again(self, left: deque[tuple[str, Place]]) -> None:
+        if not left:
+            return
+        subscription, place = left.popleft()
+
         def answered(reason: str) -> None:
+            self._live.thread.loop.call_soon(self._check_again, left)
             if reason != ALLOWED and self._joined.get(subscription) == place:
                 self._leave(subscription)
                 self._refuse(place, "STREAM_ACCESS_DENIED", reason)

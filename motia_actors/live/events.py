@@ -68,7 +68,7 @@ class EventClient(asyncio.Protocol):
         after_seq: int | None,
     ) -> None:
         self._live, self._place, self._after_seq = live, place, after_seq
-        self._is_ended = False
+        self._is_ended = self._is_closing = False
         self._timer: asyncio.TimerHandle | None = None
         self._visit = Visit(
             live.desk, request, admitted, renewed=self._on_renewed, ended=self.begin_close
@@ -76,12 +76,17 @@ class EventClient(asyncio.Protocol):
 
     def push(self, frame: Frame, change: Change) -> None:
         """Send a change; while the client is slow, only the newest update of an item."""
-        key = change.item_id if change.type == "update" else None
+        key = ("item", change.item_id) if change.type == "update" else None
+        if self._is_closing:
+            return  # Never what comes after a gap: its seq would be the last one seen.
         if not self._outbox.send(frame.form(_event), key=key):
             self.begin_close()  # It comes back with the last seq it saw.
 
     def begin_close(self) -> None:
         """End the stream; the client comes back by itself."""
+        if self._is_closing:
+            return
+        self._is_closing = True
         self._transport.close()
         # TLS waits for an answer to its goodbye, and a client may be past giving one.
         if not self._is_ended:
@@ -95,8 +100,8 @@ class EventClient(asyncio.Protocol):
         self._outbox = Outbox(self._transport, bytes_max=self._live.limits.queue_bytes_max)
         self._live.entered(self)
         self._outbox.send(b"retry: %d\n\n" % RETRY_MS)
-        for frame in self._live.rooms.join(self._place, self, after_seq=self._after_seq):
-            self._outbox.send(frame.form(_event))
+        frames = self._live.rooms.join(self._place, self, after_seq=self._after_seq)
+        self._outbox.send(b"".join(frame.form(_event) for frame in frames))
         self._keep_alive()
 
     def data_received(self, data: bytes) -> None:

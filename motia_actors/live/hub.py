@@ -20,7 +20,7 @@ from motia_actors.threads import Signal
 from motia_actors.web.answers import Offload
 from motia_actors.web.loop import LoopThread
 from motia_actors.web.rooms import Place, Rooms
-from motia_actors.web.sockets import SocketLimits, WebSocket, handshake
+from motia_actors.web.sockets import SocketLimits, WebSocket, handshake, is_upgrade
 from motia_actors.web.takeover import can_take_over, take_over
 
 LOOK_S = 1.0
@@ -86,7 +86,7 @@ class Live:
         """The application, with upgrades of any path and event streams served here."""
 
         def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            if "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket":
+            if "HTTP_UPGRADE" in environ and is_upgrade(environ):
                 return self._upgrade(environ, start_response)
             if environ["PATH_INFO"].startswith("/__motia/s"):
                 place = place_of(environ)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 
-from motia_actors.access import ANSWER_S_MAX, AuthRequest, Doorkeeper, Pass
+from motia_actors.access import ANSWER_S_MAX, AuthRequest, Doorkeeper, Pass, too_late
 from motia_actors.clock import Clock
 from motia_actors.promise import Promise
 from motia_actors.steps.catalog import Catalog
 from motia_actors.web.loop import LoopThread
 from motia_actors.web.rooms import Place
+
+T = TypeVar("T")
 
 EXPIRY_S_MAX = 3600.0
 """Time limits of asyncio are no clock: what lies further ahead is looked at again."""
@@ -38,7 +41,7 @@ class Desk:
         asked = self.door.may_access(catalog.handlers.get(stream.id), place[1], place[2], context)
 
         def answered(one: Promise[bool]) -> None:
-            answer.set(ALLOWED if one.result() else DENIED)
+            answer.set(ALLOWED if one.error is None and one.result() else DENIED)
 
         asked.on_done(answered)
         return answer
@@ -76,18 +79,22 @@ class Visit:
         if promise.is_done:
             answered(promise.result())
             return
-        thread = self._desk.thread
-        late: Promise[str] = Promise()
-        # Whichever comes first settles it.
-        timer = thread.loop.call_later(ANSWER_S_MAX, late.set, DENIED)
-        promise.on_done(lambda one: thread.call(lambda: late.set(one.result())))
+        self._await(promise, lambda one: answered(one.result() if one.error is None else DENIED))
 
-        def settled(one: Promise[str]) -> None:
+    def _await(self, promise: Promise[T], settled: Callable[[Promise[T]], None]) -> None:
+        """Call settled on the loop, with promise or, where that takes too long, a broken one."""
+        thread = self._desk.thread
+        first: Promise[Promise[T]] = Promise()
+        late: Promise[T] = Promise.broken(too_late())
+        timer = thread.loop.call_later(ANSWER_S_MAX, first.set, late)
+        promise.on_done(lambda one: thread.call(lambda: first.set(one)))
+
+        def on_first(one: Promise[Promise[T]]) -> None:
             timer.cancel()
             if not self._is_over:
-                answered(one.result())
+                settled(one.result())
 
-        late.on_done(settled)
+        first.on_done(on_first)
 
     def end(self) -> None:
         """The client is gone."""
@@ -105,13 +112,9 @@ class Visit:
         if not _has_ended(self._admitted, self._desk.clock.now_s()):
             self._await_expiry()
             return
-        thread = self._desk.thread
-        promise = self._desk.door.readmit(self._request)
-        promise.on_done(lambda one: thread.call(lambda: self._on_readmitted(one)))
+        self._await(self._desk.door.readmit(self._request), self._on_readmitted)
 
     def _on_readmitted(self, promise: Promise[Pass]) -> None:
-        if self._is_over:
-            return
         if promise.error is not None or _has_ended(promise.result(), self._desk.clock.now_s()):
             self.end()
             self._ended()

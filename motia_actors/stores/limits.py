@@ -41,6 +41,8 @@ STACK_CHARS_MAX = 16_384
 
 # What a row costs beside its payload, roughly: key, header and the index rows around it.
 ROW_BYTES = 200
+# A larger value has pages of its own, the last of them partly empty.
+LEAF_BYTES, PAGE_BYTES = 2000, 4096
 
 
 def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
@@ -57,6 +59,8 @@ def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
             raise PayloadTooLargeError(what, size_bytes=size_bytes, bytes_max=value_bytes_max)
         if what:
             total_bytes += size_bytes + 4 * text_chars + ROW_BYTES
+            if size_bytes > LEAF_BYTES:
+                total_bytes += PAGE_BYTES
     return total_bytes
 
 

@@ -292,9 +292,16 @@ class _Streams(Streams):
             return self._world.streams.items.get((stream, group, item_id))
 
     def group(self, stream: str, group: str) -> list[bytes]:
+        return self.snapshot(stream, group, None)[1]
+
+    def snapshot(self, stream: str, group: str, item_id: str | None) -> tuple[int, list[bytes]]:
         with self._world.reading():
-            items = self._world.streams.items.items()
-            return [data for place, data in items if place[:2] == (stream, group)]
+            seq, items = self._world.streams.changes.seq, self._world.streams.items
+            if item_id is not None:
+                data = items.get((stream, group, item_id))
+                return seq, [] if data is None else [data]
+            found = [data for place, data in items.items() if place[:2] == (stream, group)]
+            return seq, found
 
     def groups(self, stream: str, *, count_max: int) -> list[str]:
         with self._world.reading():

@@ -1,13 +1,16 @@
 """Who listens to what: rooms by stream, group and item, fed from the store's log of changes.
 
 Every process reads the same log, so subscribers of all workers see the same changes in the same
-order with the same numbers. A join first takes in what the log has, then reads its snapshot on
-the same thread: no write falls between the two. All calls are made on the loop's thread.
+order with the same numbers. A join reads its snapshot with its place in the log, and tells the
+rooms of all that is older before the newcomer is in one: no write falls between the two. All calls
+are made on the loop's thread.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -20,7 +23,13 @@ from motia_actors.store import Store
 BATCH = 256
 COMMIT_MS_MAX = 10_000
 MISSED_MAX = 1000
-"""Changes that a client is caught up with; past that it gets the whole again."""
+"""Changes that are kept to catch clients up with; past that they get the whole again."""
+MISSED_BYTES_MAX = 8 * 1024 * 1024
+"""Of those."""
+SYNC_BYTES_MAX = 8 * 1024 * 1024
+"""Of syncs that are kept for the next who joins, while what they tell is still so."""
+
+logger = logging.getLogger("motia_actors")
 
 Place = tuple[str, str, str | None]
 
@@ -30,6 +39,10 @@ class Subscriber(Protocol):
 
     def push(self, frame: Frame, change: Change) -> None:
         """Take a change; frame makes and keeps its wire form."""
+        ...
+
+    def begin_close(self) -> None:
+        """Changes were missed: it should come back and begin with the whole."""
         ...
 
 
@@ -50,6 +63,26 @@ class Frame:
         return form
 
 
+class _Sent:
+    """A change that the rooms were told of, with its timestamp, and its message once it is asked.
+
+    Whoever missed it gets the message that the others got, made once for all of them.
+    """
+
+    __slots__ = ("_frame", "change", "time_ms")
+
+    def __init__(self, change: Change, time_ms: int) -> None:
+        self.change, self.time_ms = change, time_ms
+        self._frame: Frame | None = None
+
+    @property
+    def frame(self) -> Frame:
+        """The message."""
+        if self._frame is None:
+            self._frame = Frame(_payload(self.change, self.time_ms), self.change.seq)
+        return self._frame
+
+
 class _Envelope(msgspec.Struct, omit_defaults=True):
     timestamp: int
     seq: int
@@ -67,30 +100,45 @@ class Rooms:
         self._rooms: dict[Place, dict[Subscriber, None]] = {}
         self._seq = store.streams.last_seq()
         self._time_ms = 0
+        self._recent: deque[_Sent] = deque()
+        self._recent_bytes = 0
+        self._syncs: OrderedDict[Place, Frame] = OrderedDict()
+        self._sync_bytes = 0
         # What came before tells the next timestamp, in this worker as in those that ran then.
         for change in store.streams.changes(
-            after_seq=max(0, self._seq - MISSED_MAX), count_max=2 * MISSED_MAX
+            after_seq=max(0, self._seq - MISSED_MAX), count_max=MISSED_MAX
         ):
             if change.seq <= self._seq:
                 self._tick(change)
 
-    def take_in(self) -> bool:
+    def take_in(self, *, until_seq: int | None = None) -> bool:
         """Send a batch of changes to their rooms; True where there may be more."""
         changes = self._store.streams.changes(after_seq=self._seq, count_max=BATCH)
         for change in changes:
+            if until_seq is not None and change.seq > until_seq:
+                return False
+            if change.seq != self._seq + 1:
+                self._start_over()
             self._seq = change.seq
-            time_ms = self._tick(change)
+            sent = self._tick(change)
             group = change.stream, change.group
             rooms = [self._rooms.get((*group, None))]
             if change.item_id is not None:
                 rooms.append(self._rooms.get((*group, change.item_id)))
             # Once to each, also where it is in both.
             heard = {one: None for room in rooms if room for one in room}
-            if heard:
-                frame = Frame(_payload(change, time_ms), change.seq)
-                for subscriber in heard:
-                    subscriber.push(frame, change)
+            for subscriber in heard:
+                subscriber.push(sent.frame, change)
         return len(changes) == BATCH
+
+    def _start_over(self) -> None:
+        """The log dropped changes before we saw them: nobody's view is whole any more."""
+        logger.warning("live streams fell behind the log of changes: all clients begin anew")
+        self._recent.clear()
+        self._syncs.clear()
+        self._recent_bytes = self._sync_bytes = 0
+        for subscriber in {one: None for room in self._rooms.values() for one in room}:
+            subscriber.begin_close()
 
     def join(
         self,
@@ -105,15 +153,16 @@ class Rooms:
         after_seq or after_ms, the seq or timestamp of the last message it saw, asks for what came
         since, where that is still known; else, and without, it gets the whole.
         """
-        while self.take_in():
-            continue
+        frames = None
+        if after_seq is not None or after_ms is not None:
+            self._catch_up(self._store.streams.last_seq())
+            missed = self._missed(after_seq, after_ms)
+            if missed is not None:
+                frames = [sent.frame for sent in missed if _is_about(sent.change, place)]
+        if frames is None:
+            frames = self._sync(place)
         self._rooms.setdefault(place, {})[subscriber] = None
-        missed = None
-        if after_seq is not None:
-            missed = self._missed(place, after_seq)
-        elif after_ms is not None:
-            missed = self._missed_since(place, after_ms)
-        return self._sync(place) if missed is None else missed
+        return frames
 
     def leave(self, place: Place, subscriber: Subscriber) -> None:
         """Take subscriber out of a room."""
@@ -137,67 +186,65 @@ class Rooms:
         return Frame(_encode(place, data, time_ms=self.now_ms(), seq=self._seq), self._seq)
 
     def _sync(self, place: Place) -> list[Frame]:
-        stream, group, item_id = place
-        reads = self._store.streams
-        while True:
-            if item_id is None:
-                data: bytes | None = b"[" + b",".join(reads.group(stream, group)) + b"]"
-            else:
-                data = reads.get(stream, group, item_id)
-            # Whatever was written meanwhile goes to the rooms, this one included, and the
-            # snapshot is read again: it must stand for exactly this place in the log.
-            if reads.last_seq() == self._seq:
-                break
-            self._take_in_silently(place)
-        if data is None:
+        self._catch_up(self._store.streams.last_seq())
+        kept = self._syncs.get(place)
+        if kept is not None:
+            self._syncs.move_to_end(place)
+            return [kept]
+        seq, items = self._store.streams.snapshot(*place)
+        self._catch_up(seq)
+        if place[2] is not None and not items:
             return []
+        data = items[0] if place[2] is not None else b"[" + b",".join(items) + b"]"
         event = b'{"type":"sync","data":' + data + b"}"
-        return [Frame(_encode(place, event, time_ms=self.now_ms(), seq=self._seq), self._seq)]
+        frame = Frame(_encode(place, event, time_ms=self.now_ms(), seq=self._seq), self._seq)
+        self._syncs[place] = frame
+        self._sync_bytes += len(frame.payload)
+        while self._sync_bytes > SYNC_BYTES_MAX:
+            self._forget(next(iter(self._syncs)))
+        return [frame]
 
-    def _take_in_silently(self, place: Place) -> None:
-        room = self._rooms[place]
-        newest = next(reversed(room))
-        room.pop(newest)
-        self.take_in()
-        self._rooms.setdefault(place, room)[newest] = None
+    def _forget(self, place: Place) -> None:
+        """A kept sync is no longer what is there, or one too many."""
+        kept = self._syncs.pop(place, None)
+        if kept is not None:
+            self._sync_bytes -= len(kept.payload)
 
-    def _missed(self, place: Place, after_seq: int) -> list[Frame] | None:
-        if not 0 <= after_seq <= self._seq or self._seq - after_seq > MISSED_MAX:
-            return None
-        timed = self._timed(after_seq)
-        if len(timed) != self._seq - after_seq:
-            return None  # The log has dropped some.
-        return _about(place, timed)
+    def _catch_up(self, seq: int) -> None:
+        """Send the rooms all up to seq, and no more."""
+        while self._seq < seq and self.take_in(until_seq=seq):
+            continue
 
-    def _missed_since(self, place: Place, after_ms: float) -> list[Frame] | None:
-        timed = self._timed(max(0, self._seq - MISSED_MAX))
-        is_from_the_start = bool(timed) and timed[0][0].seq == 1
-        if not timed or (timed[0][1] > after_ms and not is_from_the_start):
-            return None  # What came before that may be what it missed.
-        return _about(place, [one for one in timed if one[1] > after_ms])
+    def _missed(self, after_seq: int | None, after_ms: float | None) -> list[_Sent] | None:
+        """What was sent after seq, or else after a timestamp; None where that is not known."""
+        recent = self._recent
+        before_seq = recent[0].change.seq - 1 if recent else self._seq
+        if after_seq is not None:
+            if not before_seq <= after_seq <= self._seq:
+                return None
+            return [sent for sent in recent if sent.change.seq > after_seq]
+        assert after_ms is not None, "one of the two was given"
+        if not recent or (before_seq and recent[0].time_ms > after_ms):
+            return None  # What came before all that is known may be what it missed.
+        return [sent for sent in recent if sent.time_ms > after_ms]
 
-    def _timed(self, after_seq: int) -> list[tuple[Change, int]]:
-        """Changes up to what was sent, each with its timestamp."""
-        changes = self._store.streams.changes(after_seq=after_seq, count_max=MISSED_MAX + 1)
-        timed, time_ms = [], 0
-        for change in changes:
-            if change.seq <= self._seq:
-                time_ms = max(time_ms + 1, int(change.at_s * 1000))
-                timed.append((change, time_ms))
-        return timed
-
-    def _tick(self, change: Change) -> int:
+    def _tick(self, change: Change) -> _Sent:
+        """Give a change its timestamp, and keep it for those who missed it."""
         self._time_ms = max(self._time_ms + 1, int(change.at_s * 1000))
-        return self._time_ms
+        sent = _Sent(change, self._time_ms)
+        if self._syncs and change.type != "event":
+            self._forget((change.stream, change.group, None))
+            self._forget((change.stream, change.group, change.item_id))
+        self._recent.append(sent)
+        self._recent_bytes += len(change.data)
+        while len(self._recent) > MISSED_MAX or self._recent_bytes > MISSED_BYTES_MAX:
+            self._recent_bytes -= len(self._recent.popleft().change.data)
+        return sent
 
 
-def _about(place: Place, timed: list[tuple[Change, int]]) -> list[Frame]:
-    """Of these changes, what whoever listens to place would have heard."""
-    return [
-        Frame(_payload(change, time_ms), change.seq)
-        for change, time_ms in timed
-        if (change.stream, change.group) == place[:2] and place[2] in (None, change.item_id)
-    ]
+def _is_about(change: Change, place: Place) -> bool:
+    """Whoever listens to place hears of change."""
+    return (change.stream, change.group) == place[:2] and place[2] in (None, change.item_id)
 
 
 def _payload(change: Change, time_ms: int) -> bytes:

@@ -7,6 +7,7 @@ and shared; it bypasses that library, since a server's unfragmented frames keep 
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol, cast
@@ -29,6 +30,11 @@ CLOSE_S_MAX = 5.0
 """How long the other side may take to answer a close."""
 FRAGMENTS_MAX = 1024
 """Of one message: empty ones cost too."""
+FRAMES_AT_ONCE_MAX = 4_000
+FRAMES_PER_S_MAX = 500
+"""Of one client, whatever they hold: so many at once, and filled up again at this rate."""
+READ_BYTES = 16 * 1024
+"""Frames are read from pieces of this size, so that a flood is seen before all of it is read."""
 DEFLATED_BYTES_MIN = 1024
 """Smaller messages are sent as they are: they would gain little and cost as much."""
 WINDOW_BITS = 15
@@ -73,6 +79,15 @@ class Handshake(msgspec.Struct, frozen=True):
     def is_accepted(self) -> bool:
         """A WebSocket follows."""
         return self.status.startswith("101")
+
+
+def is_upgrade(environ: dict[str, str]) -> bool:
+    """It asks for a WebSocket, with a method and version that can have one."""
+    return (
+        environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+        and environ["REQUEST_METHOD"] == "GET"
+        and environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+    )
 
 
 def handshake(environ: dict[str, str]) -> Handshake:
@@ -139,7 +154,8 @@ class WebSocket(asyncio.Protocol):
         )
         """What is sent may be deflated."""
         self._parts: list[bytes] = []
-        self._is_ended = False
+        self._is_ended = self._is_flooded = False
+        self._frames_left, self._filled_s = float(FRAMES_AT_ONCE_MAX), time.monotonic()
         self._is_alive = True
         self._timer: asyncio.TimerHandle | None = None
         self._listener = listen(self)
@@ -181,11 +197,16 @@ class WebSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client."""
         self._is_alive = True
-        self._frames.receive_data(data)
-        for event in self._frames.events_received():
-            if isinstance(event, Frame):
-                self._on_frame(event)
-        self._flush()
+        for start in range(0, len(data), READ_BYTES):
+            self._frames.receive_data(data[start : start + READ_BYTES])
+            events = self._frames.events_received()
+            if not self._is_room_for(len(events)):
+                self._refuse_flood()
+                return
+            for event in events:
+                if isinstance(event, Frame):
+                    self._on_frame(event)
+            self._flush()
 
     def eof_received(self) -> None:
         """The client sends no more."""
@@ -201,7 +222,7 @@ class WebSocket(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It caught up."""
         self._outbox.resume()
-        if not self._is_ended:
+        if not (self._is_ended or self._is_flooded):
             self._transport.resume_reading()
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -230,6 +251,19 @@ class WebSocket(asyncio.Protocol):
                     self.close(CloseCode.INVALID_DATA, "not UTF-8")
                     return
                 self._listener.on_message(text)
+
+    def _is_room_for(self, count: int) -> bool:
+        now_s = time.monotonic()
+        filled = self._frames_left + (now_s - self._filled_s) * FRAMES_PER_S_MAX
+        self._frames_left, self._filled_s = min(FRAMES_AT_ONCE_MAX, filled) - count, now_s
+        return self._frames_left >= 0
+
+    def _refuse_flood(self) -> None:
+        """Close, and read no more: parsing it is what a flood costs."""
+        self._is_flooded = True
+        self._transport.pause_reading()
+        self._flush()
+        self.close(CloseCode.POLICY_VIOLATION, "too many frames")
 
     def _flush(self) -> None:
         """Send what the protocol itself has to say."""

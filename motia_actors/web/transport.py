@@ -103,8 +103,8 @@ class SocketTransport(asyncio.Transport):
                 self.close()
                 return
             self._protocol.data_received(data)
-            if self._kind is _socket.socket:
-                return  # The loop comes back; TLS must be emptied here.
+            if self._kind is _socket.socket or not self._kind.pending(self._sock):
+                return  # The loop comes back; only what TLS keeps back must be taken here.
 
     def _writable(self) -> None:
         sent = self._send(self._buffer)

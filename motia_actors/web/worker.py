@@ -29,9 +29,9 @@ from motia_actors.web.threadpool import ThreadPool
 TICK_S = 0.25
 """How often deadlines are looked at."""
 NOTIFY_S = 1.0
-WAKE_S = 0.001
 FILES_SPARE = 500
 """Open files of a worker besides its connections: the store, logs, children, steps' own."""
+WAKE_S = 0.001
 """So long a request waits for a thread that is awake before another is woken."""
 LINGER_S = 1.0
 """How long a kept connection waits for a request that may be on its way, when we leave."""

@@ -141,6 +141,17 @@ def test_delete_answers_the_item_and_logs_only_where_there_was_one(store: Store)
     ]
 
 
+def test_a_snapshot_is_of_one_moment_with_its_seq(store: Store) -> None:
+    assert store.streams.snapshot("s", "g", None) == (0, [])
+    keep(store, "i", b"1")
+    keep(store, "j", b"2")
+    keep(store, "k", b"3", group="other")
+
+    assert store.streams.snapshot("s", "g", None) == (3, [b"1", b"2"])
+    assert store.streams.snapshot("s", "g", "j") == (3, [b"2"])
+    assert store.streams.snapshot("s", "g", "k") == (3, [])
+
+
 def test_groups_and_streams_do_not_leak_into_each_other(store: Store) -> None:
     for stream, group in [("s", "a"), ("s", "ab"), ("sa", ""), ("s", "")]:
         data = f"{stream}/{group}".encode()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.battery.crew import note
 from tests.e2e.server import ROOT, START_S_MAX, free_port, wait_until
 
 pytestmark = pytest.mark.slow
@@ -214,7 +215,15 @@ def test_a_worker_leaves_after_max_requests_and_another_takes_its_place(tmp_path
         wait_until(lambda: raw.log().count("Booting worker") > 1, what="another worker")
 
 
+def took(raw: Raw) -> float:
+    """How long an honest request takes, in seconds."""
+    begun_s = time.monotonic()
+    assert raw.ask(b"GET /e HTTP/1.1\r\n" + CLOSE + b"\r\n").startswith(b"HTTP/1.1 200")
+    return time.monotonic() - begun_s
+
+
 def test_honest_requests_are_quick_beside_hundreds_of_slow_clients(raw: Raw) -> None:
+    unloaded_s = statistics.median(took(raw) for _ in range(20))
     with contextlib.ExitStack() as stack:
         idle = [stack.enter_context(raw.connect()) for _ in range(300)]
         heads = [stack.enter_context(raw.connect()) for _ in range(300)]
@@ -227,11 +236,12 @@ def test_honest_requests_are_quick_beside_hundreds_of_slow_clients(raw: Raw) -> 
         for _ in range(20):
             for client in bodies:
                 client.sendall(b"x")
-            begun_s = time.monotonic()
-            assert raw.ask(b"GET /e HTTP/1.1\r\n" + CLOSE + b"\r\n").startswith(b"HTTP/1.1 200")
-            took_s.append(time.monotonic() - begun_s)
+            took_s.append(took(raw))
 
-        assert statistics.median(took_s) < 0.05
+        beside_s = statistics.median(took_s)
+        note(f"median {unloaded_s * 1000:.2f} ms, beside them {beside_s * 1000:.2f} ms")
+        # On a machine that is busy itself, both are late.
+        assert beside_s < max(0.05, 20 * unloaded_s)
         heads[0].settimeout(15.0)
         assert rest(heads[0]).startswith(b"HTTP/1.1 408 ")
         assert len(idle) == 300

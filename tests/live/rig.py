@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
+from websockets.frames import Close, Opcode
 
 from motia_actors.access import AuthRequest, Doorkeeper, Pass
 from motia_actors.clock import Clock, SystemClock
@@ -33,6 +34,7 @@ class Rig:
         clock: Clock | None = None,
         limits: LiveLimits | None = None,
         can_access: Callable[..., Any] | None = None,
+        authenticate: Callable[..., Any] | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self.store = store or MemoryStore(clock)
@@ -45,11 +47,12 @@ class Rig:
         )
         handlers = {} if can_access is None else {stream.id: can_access}
         catalog = Catalog(root=cast("Any", None), streams=(stream,), handlers=handlers)
-        self.live = Live(self.store, clock, lambda: catalog, Doorkeeper(_at_once), limits=limits)
+        door = Doorkeeper(_at_once, authenticate=authenticate)
+        self.live = Live(self.store, clock, lambda: catalog, door, limits=limits)
         self.live.thread.adopt(asyncio.get_running_loop())
 
-    def client(self) -> Socket:
-        return Socket(self)
+    def client(self, admitted: Pass | None = None) -> Socket:
+        return Socket(self, admitted or Pass())
 
     def set(self, item_id: str, group: str = "room", **fields: object) -> None:
         data = msgspec.json.encode({**fields, "id": item_id})
@@ -59,11 +62,11 @@ class Rig:
 class Socket:
     """One client's end."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, admitted: Pass) -> None:
         self.wire = Wire()
 
         def listen(socket: WebSocket) -> Client:
-            client = Client(rig.live, socket, AuthRequest(), Pass())
+            client = Client(rig.live, socket, AuthRequest(), admitted)
             rig.live.entered(client)
             return client
 
@@ -85,7 +88,14 @@ class Socket:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """All that it was sent so far."""
-        return [json.loads(bytes(frame.data)) for frame in parsed(self.wire.sent)]
+        frames = parsed(self.wire.sent)
+        return [json.loads(bytes(one.data)) for one in frames if one.opcode is Opcode.TEXT]
+
+    @property
+    def close_code(self) -> int | None:
+        """With what code it was closed, None where it is open."""
+        closes = [one for one in parsed(self.wire.sent) if one.opcode is Opcode.CLOSE]
+        return Close.parse(bytes(closes[0].data)).code if closes else None
 
     @property
     def events(self) -> list[Any]:

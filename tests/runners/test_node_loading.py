@@ -171,9 +171,9 @@ def test_within_fresh_modules_helpers_are_read_anew(rig: Rig, node: NodeProject)
     text = "import { value } from './own'\nexport const handler = async () => ({ body: value })"
     node.write("steps/own.ts", "export const value = 1")
     assert rig.value(node.load(text).handler) == {"body": 1}
-    node.write("steps/own.ts", "export const value = 2")
+    edited = node.write("steps/own.ts", "export const value = 2")
 
-    with node.runner.fresh_modules():
+    with node.runner.fresh_modules(frozenset({edited})):
         again = node.load(text)
 
     assert rig.value(again.handler) == {"body": 2}

@@ -14,10 +14,12 @@ from websockets.frames import Close, Frame, Opcode
 from motia_actors.web.sockets import (
     DEFLATED_BYTES_MIN,
     FRAGMENTS_MAX,
+    FRAMES_AT_ONCE_MAX,
     SocketLimits,
     WebSocket,
     deflated_frame,
     handshake,
+    is_upgrade,
     text_frame,
 )
 
@@ -341,6 +343,42 @@ def test_a_slow_reader_gets_the_newest_of_each_and_all_the_rest() -> None:
 
     assert [frame.data for frame in socket.frames] == [b"at once", b"item 49", b"event"]
     assert socket.has_reader
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [text(b""), Frame(Opcode.PING, b""), Frame(Opcode.PONG, b"")],
+    ids=lambda f: f.opcode.name,
+)
+def test_a_flood_of_frames_is_read_no_further_and_closed(frame: Frame) -> None:
+    socket = Socket()
+
+    socket.give(wired(frame) * FRAMES_AT_ONCE_MAX)
+    before = socket.close_code
+    socket.give(wired(frame) * 100 * FRAMES_AT_ONCE_MAX)
+
+    assert (before, socket.close_code) == (None, 1008)
+    assert not socket.has_reader
+    assert len(socket.heard) <= 2 * FRAMES_AT_ONCE_MAX
+    socket.socket.pause_writing()
+    socket.socket.resume_writing()
+    assert not socket.has_reader
+
+
+@pytest.mark.parametrize(
+    ("more_of_it", "is_one"),
+    [
+        ({}, True),
+        ({"HTTP_UPGRADE": "WebSocket"}, True),
+        ({"HTTP_UPGRADE": "h2c"}, False),
+        ({"REQUEST_METHOD": "POST"}, False),
+        ({"SERVER_PROTOCOL": "HTTP/1.0"}, False),
+    ],
+)
+def test_an_upgrade_is_a_get_of_http_1_1(more_of_it: dict[str, str], is_one: bool) -> None:
+    asked = {"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1", **upgrade(), **more_of_it}
+
+    assert is_upgrade(asked) is is_one
 
 
 def test_a_reader_that_is_too_slow_is_closed_with_1013() -> None:

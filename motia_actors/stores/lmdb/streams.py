@@ -137,7 +137,20 @@ class LmdbStreams(Streams):
     def group(self, stream: str, group: str) -> list[bytes]:
         """All items of the group, in the order in which they were created."""
         with self._env.read() as txn:
-            rows = _values(txn, self._env.tables.stream_items, keys.pair16(stream, group))
+            return self._group(txn, stream, group)
+
+    def snapshot(self, stream: str, group: str, item_id: str | None) -> tuple[int, list[bytes]]:
+        """The seq of the newest change, and what the group or the item was with it: one moment."""
+        with self._env.read() as txn:
+            seq = last_number(txn, self._env.tables.changes)
+            if item_id is None:
+                return seq, self._group(txn, stream, group)
+            key = keys.pair16(stream, group) + keys.name16(item_id)
+            record = txn.get(key, db=self._env.tables.stream_items)
+            return seq, [] if record is None else [record[8:]]
+
+    def _group(self, txn: Transaction, stream: str, group: str) -> list[bytes]:
+        rows = _values(txn, self._env.tables.stream_items, keys.pair16(stream, group))
         return [record[8:] for record in sorted(rows, key=lambda record: record[:8])]
 
     def groups(self, stream: str, *, count_max: int) -> list[str]:
