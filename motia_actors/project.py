@@ -119,6 +119,8 @@ class Project:
             )
         self._catalog, self._stale = catalog, frozenset()
         names = {path.relative_to(self._root).as_posix() for path in files} | _broken(former)
+        if self._overrides in edited:
+            names |= {OVERRIDES, str(self._overrides), *_retuned(former, catalog)}
         return Reread(
             catalog=catalog,
             changed={step.id for step in catalog.steps if step.id in names},
@@ -175,6 +177,12 @@ def _whole(catalog: Catalog, *, broken_before: set[str]) -> Catalog:
 
 def _broken(catalog: Catalog) -> set[str]:
     return {problem.file for problem in catalog.problems if problem.severity == "error"}
+
+
+def _retuned(former: Catalog, catalog: Catalog) -> set[str]:
+    """The steps whose infrastructure is another one now."""
+    before = {step.id: step.infrastructure for step in former.steps}
+    return {step.id for step in catalog.steps if before.get(step.id) != step.infrastructure}
 
 
 def _kept(problem: Problem) -> Problem:

@@ -93,6 +93,25 @@ def test_an_edit_of_one_step_leaves_the_others_alone(shop: Shop) -> None:
     assert after["steps/bid_step.py"] is before["steps/bid_step.py"]
 
 
+def test_an_edit_of_infrastructure_toml_is_taken_over(shop: Shop) -> None:
+    text = '["steps/ask_step.py"]\nconcurrency = 3\n'
+
+    reread = shop.reread(shop.write("infrastructure.toml", text))
+
+    assert "steps/ask_step.py" in reread.changed
+    assert reread.catalog.steps[0].infrastructure.concurrency == 3
+
+
+def test_a_broken_infrastructure_toml_leaves_what_ran_before(shop: Shop) -> None:
+    shop.reread(shop.write("infrastructure.toml", '["steps/ask_step.py"]\nconcurrency = 3\n'))
+
+    reread = shop.reread(shop.write("infrastructure.toml", "[broken"))
+
+    (problem,) = reread.problems
+    assert problem.file.endswith("infrastructure.toml")
+    assert shop.project.catalog.steps[0].infrastructure.concurrency == 3
+
+
 def test_a_path_may_be_relative_to_the_project(shop: Shop) -> None:
     shop.step("ask", "2")
 
