@@ -18,6 +18,7 @@ from motia_actors.runner import Loaded, Runner
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem
 from motia_actors.steps.discovery import NAME, discover
+from motia_actors.steps.overrides import NAME as OVERRIDES
 
 KEPT = "the version from before this edit goes on running; mend the file and save it again"
 
@@ -47,16 +48,23 @@ class Project:
         root: The project's folder.
         runners: One for each language.
         timezone: Of cron steps that name none; None: the machine's.
+        overrides: The file over the steps' `infrastructure`; None: the project's own.
     """
 
     def __init__(
-        self, root: Path, runners: Sequence[Runner], *, timezone: str | None = None
+        self,
+        root: Path,
+        runners: Sequence[Runner],
+        *,
+        timezone: str | None = None,
+        overrides: Path | None = None,
     ) -> None:
         self._root, self._runners, self._timezone = root, runners, timezone
+        self._overrides = root / OVERRIDES if overrides is None else overrides
         self._loaded: dict[Path, Loaded] = {}
         self._catalog: Catalog | None = None
-        self._is_stale = False
-        """Helper modules were edited that are not taken over yet, for some step broke with them."""
+        self._stale: frozenset[Path] = frozenset()
+        """Edited files that are not taken over yet, for some step broke with them."""
 
     @property
     def catalog(self) -> Catalog:
@@ -71,35 +79,51 @@ class Project:
         return self._catalog
 
     def reread(self, paths: Iterable[Path]) -> Reread:
-        """Take over edits of these files: of steps alone, or of code that any step may use.
+        """Take over edits of these files: of steps alone, or of code that steps import.
 
-        Relative paths are seen from the project. Links are not followed: what a linked folder
-        holds is known by its place in the project.
+        Only what changed and what imports it is loaded anew. Relative paths are seen from the
+        project. Links are not followed: what a linked folder holds is known by its place in the
+        project.
         """
-        paths = [Path(os.path.normpath(self._root / path)) for path in paths]
-        files = {path for path in paths if NAME.fullmatch(path.name)}
-        if self._is_stale or any(path.suffix == ".py" for path in set(paths) - files):
-            return self._reread_all()
+        edited = frozenset(Path(os.path.normpath(self._root / path)) for path in paths)
+        files = {path for path in edited if NAME.fullmatch(path.name)}
+        edited |= self._stale
+        importers = self._importers(edited) - files
+        helps = edited - files and _broken(self.catalog)
+        if importers or self._stale or helps or self._overrides in edited:
+            return self._reread_with(edited, files | importers)
         return self._reread({path for path in files if path.is_relative_to(self._root)})
 
-    def _reread_all(self) -> Reread:
-        """Load everything anew, helper modules included, or else nothing."""
-        before, self._loaded = self._loaded, {}
-        former = self.catalog
+    def _importers(self, edited: frozenset[Path]) -> set[Path]:
+        """The step and stream files that run now and import any of edited."""
+        loaded = {os.path.realpath(path): path for path in self._loaded}
+        affected = {
+            os.path.realpath(path) for runner in self._runners for path in runner.affected(edited)
+        }
+        return {loaded[path] for path in affected & loaded.keys()}
+
+    def _reread_with(self, edited: frozenset[Path], files: set[Path]) -> Reread:
+        """Load these files anew with the modules they import, all of them or none."""
+        before, former = dict(self._loaded), self.catalog
+        for path in files:
+            self._loaded.pop(path, None)
         try:
             with ExitStack() as stack:
                 for runner in self._runners:
-                    stack.enter_context(runner.fresh_modules())
+                    stack.enter_context(runner.fresh_modules(edited))
                 catalog = _whole(self._discover(), broken_before=_broken(former))
         except _BrokenError as error:
-            self._loaded, self._is_stale = before, True
+            self._loaded, self._stale = before, edited
             return Reread(
                 catalog=former, changed=set(), problems=error.problems, is_layout_new=False
             )
-        self._catalog, self._is_stale = catalog, False
-        changed = {step.id for step in catalog.steps}
+        self._catalog, self._stale = catalog, frozenset()
+        names = {path.relative_to(self._root).as_posix() for path in files} | _broken(former)
         return Reread(
-            catalog=catalog, changed=changed, problems=catalog.problems, is_layout_new=True
+            catalog=catalog,
+            changed={step.id for step in catalog.steps if step.id in names},
+            problems=tuple(problem for problem in catalog.problems if problem.file in names),
+            is_layout_new=_layout(catalog) != _layout(former),
         )
 
     def _reread(self, files: set[Path]) -> Reread:
@@ -125,7 +149,7 @@ class Project:
         )
 
     def _discover(self) -> Catalog:
-        return discover(self._root, self._load, timezone=self._timezone)
+        return discover(self._root, self._load, timezone=self._timezone, overrides=self._overrides)
 
     def _load(self, path: Path) -> Loaded:
         known = self._loaded.get(path)

@@ -142,8 +142,15 @@ class Runner(Protocol):
         """
         ...
 
-    def fresh_modules(self) -> AbstractContextManager[None]:
-        """Within it, load helper modules anew too; where the body raises, the old ones return."""
+    def affected(self, paths: frozenset[Path]) -> set[Path]:
+        """The files, as far as loaded, that import any of paths, and those of paths themselves."""
+        ...
+
+    def fresh_modules(self, paths: frozenset[Path]) -> AbstractContextManager[None]:
+        """Within it, load paths and what imports them anew; where the body raises, the old return.
+
+        Calls in flight go on with what they began with.
+        """
         ...
 
     def close(self) -> None:

@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Python's `state.get` wraps values as Motia 0.17 did."""
     cors: str = "*"
     """`*`, `off`, or origins separated by commas."""
+    infrastructure: str = ""
+    """File over the steps' own `infrastructure`; empty: `infrastructure.toml` in the project."""
     timezone: str = ""
     """Of cron expressions; empty: the machine's."""
     log_level: str = "info"
@@ -194,6 +196,7 @@ SOURCES: Mapping[str, _Source] = {
     "validate": _Source("MOTIA_VALIDATE", _one_of("enforce", "warn", "off")),
     "has_state_envelope": _Source("MOTIA_STATE_ENVELOPE", _switch),
     "cors": _Source("MOTIA_CORS", str),
+    "infrastructure": _Source("MOTIA_INFRASTRUCTURE", str),
     "timezone": _Source("MOTIA_TIMEZONE", _zone),
     "log_level": _Source("LOG_LEVEL", _one_of("debug", "info", "warn", "error")),
     "log_format": _Source("MOTIA_LOG_FORMAT", _one_of("auto", "json", "text")),
@@ -260,6 +263,11 @@ def _read(source: _Source, text: str) -> Any:
         return source.read(text)
     except ValueError as error:
         raise SettingsError(f"{source.name}={text!r}: {error}") from error
+
+
+def infrastructure_path(settings: Settings) -> Path:
+    """Where the file is that stands over the steps' own `infrastructure`; it need not exist."""
+    return settings.project / (settings.infrastructure or "infrastructure.toml")
 
 
 def store_path(settings: Settings) -> Path | None:

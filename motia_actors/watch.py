@@ -13,7 +13,7 @@ from motia_actors.threads import NativeThread
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".py", ".ts", ".js", ".mjs", ".cjs", ".json")
+SUFFIXES = (".py", ".ts", ".js", ".mjs", ".cjs", ".json", ".toml")
 STOP_S_MAX = 5.0
 SETTLE_MS = 50
 """Edits this close together are one: an editor writes a file in several steps."""

@@ -208,14 +208,14 @@ def test_an_edit_of_another_step_leaves_the_kept_version_running(shop: Shop) -> 
     assert (shop.answer("ask"), shop.answer("bid")) == (1, 2)
 
 
-def test_an_edit_of_a_helper_module_is_taken_over_by_every_step(shop: Shop) -> None:
+def test_an_edit_of_a_helper_module_is_taken_over_by_who_imports_it(shop: Shop) -> None:
     shop.write("src/prices.py", "price = 1")
     shop.step("ask", "price", imports="from src.prices import price")
     shop.project.read()
 
     reread = shop.reread(shop.write("src/prices.py", "price = 20"))
 
-    assert reread.changed == {"steps/ask_step.py", "steps/bid_step.py"}
+    assert reread.changed == {"steps/ask_step.py"}
     assert shop.answer("ask") == 20
 
 
@@ -287,3 +287,55 @@ def test_a_language_without_a_runner_is_a_problem_of_its_file(shop: Shop) -> Non
     assert [problem.file for problem in reread.problems] == ["steps/cap.step.ts"]
     assert "no runner for .ts files" in reread.problems[0].reason
     assert shop.names == ["ask", "bid"]
+
+
+def test_modules_that_did_not_change_keep_what_they_hold(shop: Shop) -> None:
+    shop.write("src/cache.py", "kept = []")
+    shop.write("src/prices.py", "price = 1")
+    shop.step("bid", "kept.append(1) or len(kept)", imports="from src.cache import kept")
+    shop.step("ask", "price", imports="from src.prices import price")
+    shop.project.read()
+    shop.answer("bid")
+
+    reread = shop.reread(shop.write("src/prices.py", "price = 2"))
+
+    assert reread.changed == {"steps/ask_step.py"}
+    assert (shop.answer("ask"), shop.answer("bid")) == (2, 2)
+
+
+def test_who_imports_a_helper_by_its_package_gets_the_new_one(shop: Shop) -> None:
+    shop.write("src/prices.py", "price = 1")
+    shop.step("ask", "prices.price", imports="from src import prices")
+    shop.project.read()
+
+    shop.reread(shop.write("src/prices.py", "price = 60"))
+
+    assert shop.answer("ask") == 60
+
+
+def test_a_step_that_another_imports_takes_that_one_along(shop: Shop) -> None:
+    shop.step("ask", "bid_step.LIMIT", imports="from steps import bid_step")
+    shop.step("bid", "1", imports="LIMIT = 1")
+    shop.project.read()
+
+    reread = shop.reread(shop.step("bid", "1", imports="LIMIT = 70"))
+
+    assert reread.changed == {"steps/ask_step.py", "steps/bid_step.py"}
+    assert shop.answer("ask") == 70
+
+
+def test_a_helper_that_nobody_imports_changes_nothing(shop: Shop) -> None:
+    reread = shop.reread(shop.write("src/unused.py", "x = 1"))
+
+    assert reread.changed == set()
+    assert not reread.is_layout_new
+
+
+def test_a_missing_helper_that_comes_mends_its_step(shop: Shop) -> None:
+    shop.step("cap", "price", imports="from src.prices import price")
+    shop.project.read()
+
+    reread = shop.reread(shop.write("src/prices.py", "price = 80"))
+
+    assert reread.changed == {"steps/cap_step.py"}
+    assert shop.answer("cap") == 80

@@ -11,13 +11,16 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
+
+from motia_actors.runners.module_graph import Module, importers
 
 # A stream that a step put in the place of the process's own closes that one's buffer when it goes:
 # it must stay for as long as the process, and so the list is no project's.
@@ -49,10 +52,10 @@ class ProjectImports:
 
     def leave(self) -> None:
         """Undo `enter` and forget the project's modules."""
+        self.forget()
         if self._entry in sys.path:
             sys.path.remove(self._entry)
         self._entry = None
-        self.forget()
 
     def load(self, path: Path) -> ModuleType:
         """Run a file below root as a new module, also where it was loaded before.
@@ -83,16 +86,39 @@ class ProjectImports:
             self._put_back(*streams)
         return module
 
-    def forget(self) -> dict[str, ModuleType]:
-        """Drop the modules that lie below root from `sys.modules`; answers them."""
-        dropped: dict[str, ModuleType] = {}
-        for name, module in list(sys.modules.items()):
-            if name != "__main__" and self._is_ours(module):
-                dropped[name] = module
-                del sys.modules[name]
-                _forget_bytecode(module)
+    def forget(self, names: Collection[str] | None = None) -> dict[str, ModuleType]:
+        """Drop these modules, or all that lie below root, from `sys.modules`; answers them."""
+        # Found first: the folders of a package are known only while its parent is there.
+        dropped = {
+            name: module
+            for name, module in list(sys.modules.items())
+            if (names is None or name in names) and name != "__main__" and self._is_ours(module)
+        }
+        for name, module in dropped.items():
+            del sys.modules[name]
+            _unbind(name, module)
+            _forget_bytecode(module)
         importlib.invalidate_caches()
         return dropped
+
+    def importers(self, files: Collection[str]) -> dict[str, str]:
+        """Names, with their files, of the loaded modules of these files, and of what imports them.
+
+        Args:
+            files: Real paths.
+        """
+        ours = {name: one for name, one in list(sys.modules.items()) if self._is_ours(one)}
+        modules = {
+            name: Module(file=getattr(one, "__file__", None) or "", package=_package_of(name, one))
+            for name, one in ours.items()
+        }
+        changed = [
+            name
+            for name, one in modules.items()
+            if one.file and os.path.realpath(one.file) in files
+        ]
+        found = importers(modules, changed) if changed else set()
+        return {name: modules[name].file for name in found}
 
     def files(self) -> list[str]:
         """The files below root whose modules are loaded."""
@@ -100,14 +126,16 @@ class ProjectImports:
         return sorted({str(file) for one in ours if (file := getattr(one, "__file__", None))})
 
     @contextmanager
-    def fresh(self) -> Iterator[None]:
-        """Load the project's modules anew in the body; where it raises, the old ones return."""
-        old = self.forget()
+    def fresh(self, names: Collection[str]) -> Iterator[None]:
+        """Load these modules anew in the body; where it raises, the old ones return."""
+        old = self.forget(names)
         try:
             yield
         except BaseException:
-            self.forget()
+            self.forget(names)
             sys.modules.update(old)
+            for name, module in old.items():
+                _bind(name, module)
             raise
 
     def _package(self, folders: tuple[str, ...]) -> str:
@@ -213,6 +241,26 @@ class _Climb(ast.NodeTransformer):
 def _has_folder(module: ModuleType | None, folder: Path) -> bool:
     places = getattr(module, "__path__", None)
     return places is not None and str(folder) in [str(Path(one)) for one in places]
+
+
+def _package_of(name: str, module: ModuleType) -> str:
+    package = getattr(module, "__package__", None)
+    return package if isinstance(package, str) else name.rpartition(".")[0]
+
+
+def _unbind(name: str, module: ModuleType) -> None:
+    """Take a module out of its package too: `from package import name` looks there first."""
+    package, _, last = name.rpartition(".")
+    owner = sys.modules.get(package)
+    if owner is not None and getattr(owner, last, None) is module:
+        delattr(owner, last)
+
+
+def _bind(name: str, module: ModuleType) -> None:
+    package, _, last = name.rpartition(".")
+    owner = sys.modules.get(package)
+    if owner is not None:
+        setattr(owner, last, module)
 
 
 def _forget_bytecode(module: ModuleType) -> None:

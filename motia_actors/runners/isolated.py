@@ -50,6 +50,9 @@ class IsolatedSteps:
         self._root, self._state_envelope = root, state_envelope
         self._recycling = recycling
         self._all: weakref.WeakSet[Children] = weakref.WeakSet()
+        self._handlers: weakref.WeakValueDictionary[Path, ChildHandler] = (
+            weakref.WeakValueDictionary()
+        )
 
     def load(self, path: Path, *, wall: Wall | None = None) -> Loaded | None:
         """Load a step in a new child; None where its config turns out not to ask for one.
@@ -85,16 +88,18 @@ class IsolatedSteps:
             handler = ChildHandler(children, str(path), describe=_described)
             # As long as somebody could call it: a version from before an edit goes on, too.
             weakref.finalize(handler, children.end)
+            self._handlers[path] = handler
         else:
             children.end()
         return Loaded(config=answer["config"], handler=handler)
 
-    def files_of(self, loaded: Loaded) -> frozenset[str]:
-        """The project's files that the children of a loaded step have loaded."""
-        handler = loaded.handler
-        if not isinstance(handler, ChildHandler):
-            return frozenset()
-        return frozenset().union(*(child.files for child in handler.children.all()))
+    def affected(self, files: frozenset[str]) -> set[Path]:
+        """The steps whose children have loaded any of these files, by their real paths."""
+        return {
+            path
+            for path, handler in list(self._handlers.items())
+            if files & set(map(os.path.realpath, files_of(handler.children)))
+        }
 
     def close(self) -> None:
         """End all children."""
@@ -140,6 +145,11 @@ class IsolatedSteps:
         program = ["-P", "-u", "-m", "motia_actors.runners.python_child"]
         command = [sys.executable, *program, msgspec.json.encode(options).decode()]
         return starter(lambda: command, lambda: dict(os.environ), wall, shown=shown)
+
+
+def files_of(children: Children) -> frozenset[str]:
+    """The project's files that these have loaded."""
+    return frozenset().union(*(child.files for child in children.all()))
 
 
 def starter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from motia_actors.runner import Loaded, Runner
 from motia_actors.runners.calling import ChildHandler
 from motia_actors.runners.child import Child
 from motia_actors.runners.children import Children, Limits
-from motia_actors.runners.isolated import Recycling, starter
+from motia_actors.runners.isolated import Recycling, files_of, starter
 from motia_actors.runners.node_binary import find_node
 from motia_actors.runners.waiting import wait_for
 from motia_actors.runners.wall import Wall, may_be_walled, wall_of
@@ -36,6 +37,8 @@ RAM_MIB_MIN = 96
 """What an idle Node uses is about two thirds of it."""
 OUTSIDE_HEAP_MIB = 48
 """What of a limit of memory is left to Node itself; the rest is the heap of steps."""
+SHAPES_ALL = re.compile(r"tsconfig.*\.json|package\.json")
+"""Files that say how others are loaded."""
 CONFIG_KEYS = frozenset({"streamAuth"})
 """What of `motia.config.ts` this runtime does; the rest is named to whoever reads it."""
 
@@ -79,6 +82,12 @@ class NodeRunner(Runner):
         self._shared = Children(self._start, self._limits)
         self._own: weakref.WeakSet[Children] = weakref.WeakSet()
         self._versions: dict[Path, int] = {}
+        self._files: dict[Path, frozenset[str]] = {}
+        """What each file has loaded, itself included."""
+        self._handlers: weakref.WeakValueDictionary[Path, ChildHandler] = (
+            weakref.WeakValueDictionary()
+        )
+        """Of steps with processes of their own."""
         self._lock = allocate_lock()
 
     def load(self, path: Path) -> Loaded:
@@ -113,6 +122,7 @@ class NodeRunner(Runner):
         handler = ChildHandler(children, str(full), version=version, describe=_described)
         if children is not self._shared:
             weakref.finalize(handler, children.end)
+            self._handlers[full] = handler
         return Loaded(config=config, handler=handler)
 
     def load_config(self, path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -134,9 +144,26 @@ class NodeRunner(Runner):
             tuple(sorted(config.keys() - CONFIG_KEYS)),
         )
 
+    def affected(self, paths: frozenset[Path]) -> set[Path]:
+        """Find the loaded files that import any of paths, as far as the processes told."""
+        changed = set(map(os.path.realpath, paths))
+        if any(SHAPES_ALL.fullmatch(path.name) for path in paths):
+            return set(self._files)
+        late = changed & files_of(self._shared)
+        found = {path for path, files in list(self._files.items()) if files & changed}
+        for path, handler in list(self._handlers.items()):
+            if changed & files_of(handler.children):
+                found.add(path)
+        # Loaded by some call, so that it is not known whose it is.
+        known = frozenset[str]().union(*self._files.values())
+        return set(self._files) if late - known else found
+
     @contextmanager
-    def fresh_modules(self) -> Iterator[None]:
-        """Load in new processes; where the body raises, those from before return."""
+    def fresh_modules(self, paths: frozenset[Path]) -> Iterator[None]:
+        """Load in new processes where paths concern them; where the body raises, the old return."""
+        if not self.affected(paths):
+            yield
+            return
         detached = self._shared.detach()
         try:
             yield
@@ -172,6 +199,7 @@ class NodeRunner(Runner):
             reason, line = reason_of(frame.e, path, self._root)
             raise StepLoadError(shown, reason, line=line)
         answered: dict[str, Any] = frame.v
+        self._files[path] = frozenset(map(os.path.realpath, answered["files"]))
         return answered
 
     def _with_functions(

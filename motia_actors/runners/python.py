@@ -68,15 +68,19 @@ class PythonRunner(Runner):
         """The project's files that are loaded in this process."""
         return self._imports.files()
 
-    def forget_modules(self) -> None:
-        """Import the project's own modules anew from now on; those in use stay as they are."""
+    def affected(self, paths: frozenset[Path]) -> set[Path]:
+        """Find the loaded files that import any of paths, in this process and in children."""
         with self._lock:
-            self._imports.forget()
+            found = set(self._imports.importers(_real(paths)).values())
+        isolated = set() if self._isolated is None else self._isolated.affected(_real(paths))
+        return {Path(file) for file in found if file} | isolated
 
     @contextmanager
-    def fresh_modules(self) -> Iterator[None]:
-        """Forget the project's modules; where the body raises, those from before return."""
-        with self._imports.fresh():
+    def fresh_modules(self, paths: frozenset[Path]) -> Iterator[None]:
+        """Forget paths and what imports them; where the body raises, the old ones return."""
+        with self._lock:
+            names = self._imports.importers(_real(paths)).keys()
+        with self._imports.fresh(names):
             yield
 
     def close(self) -> None:
@@ -155,3 +159,7 @@ class PythonRunner(Runner):
         if (self._root / top).is_dir() or (self._root / f"{top}.py").is_file():
             return f"the project has no module {name!r}"
         return f"package {top!r} is not installed; add it to requirements.txt and install it"
+
+
+def _real(paths: frozenset[Path]) -> frozenset[str]:
+    return frozenset(map(os.path.realpath, paths))

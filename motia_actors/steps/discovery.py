@@ -15,6 +15,8 @@ from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.checks import check
 from motia_actors.steps.config import Problem, Step, Stream
 from motia_actors.steps.fields import shown
+from motia_actors.steps.overrides import NAME as OVERRIDES
+from motia_actors.steps.overrides import check_owners, merged, read_overrides
 from motia_actors.steps.reading import read_step, read_stream
 from motia_actors.steps.report import Report
 
@@ -66,22 +68,30 @@ def find_files(root: Path) -> list[Found]:
     return sorted(found, key=lambda file: file.id)
 
 
-def discover(root: Path, load: Load, *, timezone: str | None = None) -> Catalog:
+def discover(
+    root: Path, load: Load, *, timezone: str | None = None, overrides: Path | None = None
+) -> Catalog:
     """Read a whole project. What is broken becomes a problem, the rest goes on.
 
     Args:
         root: The project's folder.
         load: Imports one file; raises StepLoadError where it cannot.
         timezone: For cron steps that name none; None is the machine's own.
+        overrides: What stands over the steps' `infrastructure`; None is `infrastructure.toml` in
+            root.
     """
+    over_report = Report(OVERRIDES if overrides is None else str(overrides))
+    over = read_overrides(overrides or root / OVERRIDES, over_report)
     steps: list[Step] = []
     streams: list[Stream] = []
     problems: list[Problem] = []
     handlers: dict[str, object] = {}
     for file in find_files(root):
         report = Report(file.id)
-        item, handler = read_file(file, load, report, timezone=timezone)
-        problems += report.problems
+        item, handler = read_file(file, load, report, timezone=timezone, over=over.get(file.id))
+        # What comes from the overrides was told of their file already.
+        told = {problem.field for problem in over_report.problems}
+        problems += [problem for problem in report.problems if _as_over(problem) not in told]
         if item is None:
             continue
         if isinstance(item, Step):
@@ -90,20 +100,29 @@ def discover(root: Path, load: Load, *, timezone: str | None = None) -> Catalog:
             streams.append(item)
         if handler is not None:
             handlers[item.id] = handler
+    check_owners(over, (step.id for step in steps), over_report)
     names = {stream.name: stream for stream in reversed(streams)}
     return Catalog(
         root=root,
         steps=tuple(steps),
         streams=tuple(stream for stream in streams if names[stream.name] is stream),
-        problems=(*problems, *check(steps, streams)),
+        problems=(*over_report.problems, *problems, *check(steps, streams)),
         handlers=handlers,
     )
 
 
 def read_file(
-    file: Found, load: Load, report: Report, *, timezone: str | None = None
+    file: Found,
+    load: Load,
+    report: Report,
+    *,
+    timezone: str | None = None,
+    over: Mapping[str, Any] | None = None,
 ) -> tuple[Step | Stream | None, object | None]:
-    """Load and read one file: its step or stream, None where it has none that can run."""
+    """Load and read one file: its step or stream, None where it has none that can run.
+
+    `over` stands over the `infrastructure` of a step.
+    """
     if file.language == "rb":
         report.warn(
             "", "is written in Ruby, which has no runner", "write it in Python or TypeScript"
@@ -123,6 +142,7 @@ def read_file(
         return None, None
     if file.what == "step":
         has_handler = loaded.handler is not None
+        config = merged(config, over) if over else config
         step = read_step(config, report, has_handler=has_handler, timezone=timezone)
         return step, loaded.handler
     access = config.get("canAccess")
@@ -147,3 +167,7 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
             yield path
         elif path.is_dir() and path.name not in SKIPPED:
             yield from _walk(path, seen)
+
+
+def _as_over(problem: Problem) -> str:
+    return f"{problem.file}: {problem.field.removeprefix('infrastructure.')}"

@@ -41,10 +41,12 @@ STACK_CHARS_MAX = 16_384
 
 # What a row costs beside its payload, roughly: key, header and the index rows around it.
 ROW_BYTES = 200
+# A larger value has pages of its own, the last of them partly empty.
+LEAF_BYTES, PAGE_BYTES = 2000, 4096
 
 
 def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
-    """Answer what the writes add to the store at most, in bytes; 0 for those that only settle.
+    """Answer about what the writes add to the store, in bytes; 0 for those that only settle.
 
     Raises:
         PayloadTooLargeError: a value is over value_bytes_max.
@@ -57,6 +59,8 @@ def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
             raise PayloadTooLargeError(what, size_bytes=size_bytes, bytes_max=value_bytes_max)
         if what:
             total_bytes += size_bytes + 4 * text_chars + ROW_BYTES
+            if size_bytes > LEAF_BYTES:
+                total_bytes += PAGE_BYTES
     return total_bytes
 
 

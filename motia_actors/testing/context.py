@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -92,7 +93,7 @@ class FakeContext(Context):
             kind = "cron"
         answer = handler(*arguments(shape_of(handler), kind, value, self))
         if inspect.isawaitable(answer):
-            answer = asyncio.run(_awaited(answer))
+            answer = _run(answer)
         # What it started and did not await happens all the same, or fails the call.
         self._operations.effects.settle().result()
         return answer
@@ -151,6 +152,17 @@ class _Kept(LogSink):
     def write(self, record: LogRecord) -> None:
         """Keep it."""
         self._kept.append(record)
+
+
+def _run(answer: Any) -> Any:
+    """Wait for what a handler answered, on a loop of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_awaited(answer))
+    # The test runs on a loop itself: an asynchronous one, or beside a browser's driver.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(asyncio.run, _awaited(answer)).result()
 
 
 async def _awaited(answer: Any) -> Any:

@@ -30,7 +30,7 @@ def bench_routes(
     POST /__motia/adjustments                  {"step", "word", "value"}
     GET  /__motia/state/browse?group=&q=&version=
     GET  /__motia/state/value?group=&key=      {"value"}
-    GET  /__motia/streams/groups/:name         {"groups": […]}
+    GET  /__motia/stream-groups/:name          {"groups": […]}
     POST /__motia/streams/set                  {"stream", "group", "id", "data"} -> {"type"}
     POST /__motia/streams/delete               {"stream", "group", "id"} -> {"deleted"}
     """
@@ -46,7 +46,7 @@ def bench_routes(
         ("POST", "/__motia/adjustments", acts.adjust),
         ("GET", "/__motia/state/browse", acts.browse),
         ("GET", "/__motia/state/value", acts.value),
-        ("GET", "/__motia/streams/groups/:name", acts.groups),
+        ("GET", "/__motia/stream-groups/:name", acts.groups),
         ("POST", "/__motia/streams/set", acts.set_item),
         ("POST", "/__motia/streams/delete", acts.delete_item),
     ]

@@ -20,6 +20,7 @@ MAP_BYTES = 2 * 2**20
 FILE_BYTES = 2 * 2**20
 EVENT_BYTES = 50_000
 REFUSALS = 20
+SPLIT_BYTES = 16 * 4096
 GROWTH_BYTES_MAX = 2**20
 
 
@@ -34,7 +35,8 @@ def test_a_full_store_refuses_and_under_a_higher_limit_all_it_took_is_worked_off
     ):
         refused.wait_word("F", REFUSALS)
         assert refused.deaths == 0
-        assert store.statistics()["bytes_used"] <= MAP_BYTES
+        # The last commit may split a page of each table it touches.
+        assert store.statistics()["bytes_used"] <= MAP_BYTES + SPLIT_BYTES
 
     with (
         driven(LmdbStore(folder, SystemClock())) as store,

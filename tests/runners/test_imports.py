@@ -205,9 +205,9 @@ def test_a_reload_sees_changes_and_leaves_the_old_version_working(
     project.write("utils/where.py", "WHERE = 'old'")
     text = "from utils.where import WHERE" + HANDLER
     old = project.step(text)
-    project.write("utils/where.py", "WHERE = 'new'")
+    edited = project.write("utils/where.py", "WHERE = 'new'")
 
-    with project.runner.fresh_modules():
+    with project.runner.fresh_modules(frozenset({edited})):
         new = project.step(text)
 
     assert rig.value(new.handler) == "new"
@@ -218,9 +218,9 @@ def test_a_failed_reload_brings_back_the_modules_from_before(project: Project) -
     project.write("utils/where.py", "WHERE = 'old'")
     project.step("from utils.where import WHERE")
     before = sys.modules["utils.where"]
-    project.write("utils/where.py", "raise RuntimeError")
+    edited = project.write("utils/where.py", "raise RuntimeError")
 
-    with pytest.raises(StepLoadError), project.runner.fresh_modules():
+    with pytest.raises(StepLoadError), project.runner.fresh_modules(frozenset({edited})):
         project.step("from utils.where import WHERE")
 
     assert sys.modules["utils.where"] is before
@@ -236,7 +236,7 @@ def test_forgetting_spares_virtual_environments(project: Project) -> None:
     kept.__file__ = str(project.root / ".venv/lib/kept_one.py")
     sys.modules["kept_one"] = kept
 
-    project.runner.forget_modules()
+    project.runner.close()
 
     assert "dropped_one" not in sys.modules
     assert sys.modules.pop("kept_one") is kept

@@ -117,7 +117,7 @@ def test_state_is_browsed_by_group_and_text(dev: Server) -> None:
 def test_an_item_of_a_stream_is_set_told_and_deleted(dev: Server) -> None:
     place = {"stream": "rooms", "group": "g", "id": "i"}
     assert dev.post("/__motia/streams/set", {**place, "data": {"a": 1}}).json == {"type": "create"}
-    assert dev.get("/__motia/streams/groups/rooms").json == {"groups": ["g"]}
+    assert dev.get("/__motia/stream-groups/rooms").json == {"groups": ["g"]}
     assert dev.get("/__motia/streams/item/rooms/g/i").json["data"] == {"a": 1, "id": "i"}
     assert dev.post("/__motia/streams/delete", place).json == {"deleted": True}
     assert dev.post("/__motia/streams/delete", place).json == {"deleted": False}

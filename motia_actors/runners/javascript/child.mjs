@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { contextOf, errorOf } from './context.mjs'
-import './loader.mjs'
+import { filesOf } from './loader.mjs'
 import { toJsonSchema } from './schema.mjs'
 import { watch } from './watchdog.mjs'
 import { MotiaError, Wire, written } from './wire.mjs'
@@ -30,9 +30,19 @@ function receive(frame) {
     case 'load': return void answer(frame, () => describe(frame))
     case 'fn': return void answer(frame, async () => (await pick(frame))(...frame.args))
     case 'cancel': return cancel(frame.id)
-    case 'ping': return tell({ t: 'pong', v: process.memoryUsage.rss() })
+    case 'ping': return pong()
     case 'exit': return wire.flush(() => end(0))
   }
+}
+
+let toldCount = 0
+
+function pong() {
+  tell({ t: 'pong', v: process.memoryUsage.rss() })
+  const files = filesOf()
+  if (files.length === toldCount) return
+  toldCount = files.length
+  tell({ t: 'files', v: files })
 }
 
 // Loading.
@@ -59,7 +69,8 @@ async function describe({ file, version, what }) {
   const config = what === 'config' ? module.whole : module.config
   const functions = []
   const data = await dataOf(config, file, functions)
-  return { config: data ?? null, functions, handler: module.handler === undefined ? null : typeof module.handler }
+  const handler = module.handler === undefined ? null : typeof module.handler
+  return { config: data ?? null, functions, handler, files: filesOf(file) }
 }
 
 const SCHEMAS = new Set(['input', 'bodySchema', 'schema', 'contextSchema'])

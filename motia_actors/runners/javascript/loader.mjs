@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { compile, motiaNames } from './typescript.mjs'
 
 const SHIM = new URL('./motia.mjs', import.meta.url).href
+const HERE = new URL('.', import.meta.url).href
 const MOTIA = new Set(['motia', '@motiadev/core'])
 const TYPED = /\.(ts|tsx|mts|cts|jsx)$/
 const ENDINGS = ['.ts', '.tsx', '.mts', '.cts', '.js', '.mjs', '.cjs', '.jsx', '.json']
@@ -93,11 +94,33 @@ function found(name, parent) {
   return aliased(name, folder)
 }
 
+const fileOf = (url) => (url?.startsWith('file:') && !isForeign(url) ? fileURLToPath(url.split('?')[0]) : null)
+
+/** Of the project's files: which import which. */
+const imports = new Map()
+
+function remember(parent, url) {
+  const [from, to] = [fileOf(parent), fileOf(url)]
+  if (!to || url.startsWith(HERE)) return
+  if (!imports.has(to)) imports.set(to, new Set())
+  if (from && !parent.startsWith(HERE)) imports.get(from)?.add(to)
+}
+
+/** The files that a file has loaded, itself included; without one, all that are loaded. */
+export function filesOf(file) {
+  if (file === undefined) return [...imports.keys()]
+  const files = new Set([file])
+  for (const one of files) for (const other of imports.get(one) ?? []) files.add(other)
+  return [...files]
+}
+
 registerHooks({
   resolve(name, context, next) {
     if (MOTIA.has(name)) return { url: SHIM + '?names=' + [...motiaNames].join(','), format: 'module', shortCircuit: true }
     const file = found(name, context.parentURL)
-    return file ? { url: pathToFileURL(file).href, shortCircuit: true } : next(name, context)
+    const resolved = file ? { url: pathToFileURL(file).href, shortCircuit: true } : next(name, context)
+    remember(context.parentURL, resolved.url)
+    return resolved
   },
   load(url, context, next) {
     if (url.startsWith(`${SHIM}?`)) return { format: 'module', shortCircuit: true, source: shim(url) }

@@ -20,6 +20,10 @@ const PANELS: [name: string, title: string, load: Load][] = [
 ];
 const VIEWS = new Map(PANELS.map(([name, , load]) => [name, lazy(load)]));
 
+// The first panel comes while the project is asked for, not after.
+const first = location.hash.replace(/^#\/?/, "").split(/[/?]/)[0];
+void (PANELS.find(([name]) => name === first) ?? PANELS[0])?.[2]();
+
 const THEMES = ["auto", "light", "dark"] as const;
 
 export function App() {

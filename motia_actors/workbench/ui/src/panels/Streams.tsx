@@ -15,7 +15,7 @@ export default function Streams({ rest }: { rest: string[] }) {
   const { streams } = useProject();
   const [text, setText] = useState("");
   const stream = streams.find((one) => one.name === rest[0]) ?? streams[0] ?? null;
-  const { data } = usePoll<{ groups: string[] }>(stream && `/__motia/streams/groups/${encodeURIComponent(stream.name)}`, 1000);
+  const { data } = usePoll<{ groups: string[] }>(stream && `/__motia/stream-groups/${encodeURIComponent(stream.name)}`, 1000);
   const groups = data?.groups ?? [];
   const group = rest[1] ?? groups[0] ?? null;
   const [isNew, setNew] = useState(false);

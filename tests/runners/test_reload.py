@@ -1,0 +1,154 @@
+"""Steps in children are read anew when a file they loaded changed, and no others are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from motia_actors.messages import Outcome, Request, Returned
+from motia_actors.project import Project as Reading
+from motia_actors.runner import Handler
+from motia_actors.runners.languages import Languages
+from tests.runners.rig import Rig
+
+pytestmark = pytest.mark.slow
+
+NODE = """import {{ value }} from '{helper}'
+export const config = {{ type: 'api', name: '{name}', path: '/{name}', method: 'GET', emits: [] }}
+let count = 0
+export const handler = async (req, {{ logger }}) => {{
+  if (req.waits) {{
+    logger.info('began')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }}
+  return [value, ++count, process.pid]
+}}
+"""
+PYTHON = """import os
+from {helper} import value
+config = {{"type": "api", "name": "{name}", "path": "/{name}", "method": "GET", "emits": [],
+          "infrastructure": {{"isolation": "process"}}}}
+async def handler(req, context):
+    return value, os.getpid()
+"""
+
+
+class Shop:
+    def __init__(self, root: Path) -> None:
+        self.root, self.rig = root, Rig()
+        self.languages = Languages(root, node_count=1)
+        self.project = Reading(root, self.languages.runners)
+
+    def write(self, path: str, text: str) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+        return file
+
+    def handler(self, step: str) -> Handler:
+        # The catalog does not know what a handler is; the runner that made it does.
+        return cast("Handler", self.project.catalog.handlers[step])
+
+    def ask(self, step: str) -> Any:
+        return self.rig.value(self.handler(step))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(tmp_path)
+    shop.write("src/one.ts", "import { inner } from './inner'\nexport const value = inner")
+    shop.write("src/inner.ts", "export const inner = 1")
+    shop.write("src/two.ts", "export const value = 2")
+    shop.write("steps/a.step.ts", NODE.format(helper="../src/one", name="a"))
+    shop.write("steps/b.step.ts", NODE.format(helper="../src/two", name="b"))
+    shop.project.read()
+    yield shop
+    shop.languages.close()
+
+
+def test_a_helper_takes_along_the_steps_that_import_it(shop: Shop) -> None:
+    before = shop.ask("steps/a.step.ts"), shop.ask("steps/b.step.ts")
+
+    reread = shop.project.reread([shop.write("src/inner.ts", "export const inner = 7")])
+
+    assert reread.changed == {"steps/a.step.ts"}
+    assert shop.ask("steps/a.step.ts")[0] == 7
+    assert shop.ask("steps/a.step.ts")[2] != before[0][2]
+    assert shop.ask("steps/b.step.ts")[0] == 2
+
+
+def test_what_no_step_loaded_leaves_the_process_alone(shop: Shop) -> None:
+    before = shop.ask("steps/a.step.ts")
+
+    reread = shop.project.reread([shop.write("src/unused.ts", "export const x = 1")])
+
+    assert reread.changed == set()
+    assert shop.ask("steps/a.step.ts")[1:] == [before[1] + 1, before[2]]
+
+
+def test_an_edit_in_python_leaves_node_alone(shop: Shop) -> None:
+    shop.write("src/prices.py", "value = 1")
+    shop.write("steps/c_step.py", PYTHON.format(helper="src.prices", name="c"))
+    shop.project.read()
+    before = shop.ask("steps/a.step.ts"), shop.ask("steps/c_step.py")
+
+    reread = shop.project.reread([shop.write("src/prices.py", "value = 9")])
+
+    assert reread.changed == {"steps/c_step.py"}
+    assert shop.ask("steps/a.step.ts")[2] == before[0][2]
+    value, pid = shop.ask("steps/c_step.py")
+    assert value == 9
+    assert pid != before[1][1]
+
+
+def test_a_broken_helper_keeps_what_runs_and_the_mended_one_is_taken_over(shop: Shop) -> None:
+    before = shop.ask("steps/a.step.ts")
+
+    broken = shop.project.reread([shop.write("src/inner.ts", "export const inner = (")])
+    kept = shop.ask("steps/a.step.ts")
+    mended = shop.project.reread([shop.write("src/inner.ts", "export const inner = 8")])
+
+    assert [problem.file for problem in broken.problems] == ["steps/a.step.ts"]
+    assert kept == [1, before[1] + 1, before[2]]
+    assert not mended.problems
+    assert shop.ask("steps/a.step.ts")[0] == 8
+
+
+def test_a_call_in_flight_goes_on_with_what_it_began_with(shop: Shop) -> None:
+    handler = shop.handler("steps/a.step.ts")
+
+    async def run() -> Outcome:
+        effects = shop.rig.effects(value=Request(waits=True))
+        running = asyncio.ensure_future(handler.run_async(effects.call, effects))
+        while not shop.rig.lines():
+            await asyncio.wait([running], timeout=0.01)
+        shop.project.reread([shop.write("src/inner.ts", "export const inner = 7")])
+        return await running
+
+    outcome = asyncio.run(run())
+
+    assert isinstance(outcome, Returned)
+    assert outcome.value[0] == 1
+    assert shop.ask("steps/a.step.ts")[0] == 7
+
+
+def test_a_file_that_a_call_loads_counts_once_it_is_loaded(shop: Shop) -> None:
+    text = NODE.format(helper="../src/two", name="b").replace(
+        "return [value", "const late = await import('../src/late'); return [late.value"
+    )
+    shop.write("src/late.ts", "export const value = 3")
+    shop.write("steps/b.step.ts", text)
+    shop.project.read()
+    assert shop.ask("steps/b.step.ts")[0] == 3
+    late = shop.write("src/late.ts", "export const value = 4")
+
+    # What a call loaded is told with the next sign of life.
+    while not shop.languages.node.affected(frozenset({late})):
+        shop.ask("steps/a.step.ts")
+    shop.project.reread([late])
+
+    assert shop.ask("steps/b.step.ts")[0] == 4
