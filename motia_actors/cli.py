@@ -23,7 +23,8 @@ from motia_actors.cli_openapi import openapi
 from motia_actors.cli_project import folder_of, project_option, settings_of
 from motia_actors.cli_watch import COMMANDS
 from motia_actors.errors import MotiaError
-from motia_actors.running import concurrency_of, limit_s_of, read_project
+from motia_actors.parts import read_project
+from motia_actors.running import concurrency_of, limit_s_of
 from motia_actors.settings import Settings, load_env_file
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step

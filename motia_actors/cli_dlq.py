@@ -13,6 +13,7 @@ from motia_actors.data import opened
 from motia_actors.errors import UsageError
 from motia_actors.letters import counts, find_step, listed, purge, replay, shown
 from motia_actors.payload import decode, encode
+from motia_actors.telemetry.terminal import clean
 
 EXIT_NOT_FOUND = 1
 
@@ -44,7 +45,8 @@ def list_(step: str | None, limit: int, project: Path | None, *, is_json: bool) 
                 click.echo(encode(letter).decode())
                 continue
             error = letter["error"].splitlines()[0] if letter["error"] else ""
-            click.echo(f"{letter['id']}  {letter['diedAt']}  {letter['topic']}  {error}")
+            line = f"{letter['id']}  {letter['diedAt']}  {letter['topic']}  {error}"
+            click.echo(clean(line))
 
 
 @dlq.command()

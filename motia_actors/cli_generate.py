@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from motia_actors.cli_project import folder_of, project_option, settings_of
-from motia_actors.running import read_project
+from motia_actors.parts import read_project
 from motia_actors.scaffold.step import KINDS, LANGUAGES, StepPlan, write_step, write_stream
 from motia_actors.settings import load_env_file
 from motia_actors.steps.catalog import Catalog

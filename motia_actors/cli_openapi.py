@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from motia_actors.cli_project import folder_of, project_option, settings_of
-from motia_actors.running import read_project
+from motia_actors.parts import read_project
 from motia_actors.settings import load_env_file
 from motia_actors.steps.openapi import document
 

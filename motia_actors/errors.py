@@ -144,8 +144,8 @@ class NotRunError(ActorError):
 class ChildDiedError(ActorError):
     """The process that ran the step ended, or was killed. The caller may try again.
 
-    `exit_code` is below 0 where a signal ended it; `killed_for` is why the runtime itself did;
-    `tail` is what it wrote to stderr last.
+    `exit_code` is below 0 where a signal ended it, None where the next one did not start yet;
+    `killed_for` is why the runtime itself did; `tail` is what it wrote to stderr last.
     """
 
     retry_after_s: float | None = None
@@ -154,6 +154,8 @@ class ChildDiedError(ActorError):
         self, file: str, *, exit_code: int | None, killed_for: str = "", tail: str = ""
     ) -> None:
         how = f"was killed, for {killed_for}" if killed_for else f"ended with {exit_code}"
+        if exit_code is None and not killed_for:
+            how = "died several times in a row, and the next one starts after a moment"
         said = f"; it said last: {tail}" if tail else ""
         super().__init__(f"the process that ran {file} {how}{said}")
         self.file, self.exit_code, self.killed_for, self.tail = file, exit_code, killed_for, tail

@@ -32,8 +32,9 @@ def find_step(text: str, ids: Iterable[str], names: Mapping[str, str] | None = N
     meant = meant or [one for one in known if one.rpartition("/")[2] == text]
     if len(meant) == 1:
         return meant[0]
-    listed = ", ".join(meant or known) or "none has dead letters"
-    raise UsageError(f"step {text!r} is {'several' if meant else 'not known'}; known: {listed}")
+    listed = ", ".join(meant or known)
+    known_ones = f"known: {listed}" if listed else "none has dead letters"
+    raise UsageError(f"step {text!r} is {'several' if meant else 'not known'}; {known_ones}")
 
 
 def counts(store: Store) -> dict[str, int]:

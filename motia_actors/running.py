@@ -1,7 +1,4 @@
-"""The composition root: settings and a project's files become a running system behind HTTP.
-
-The only module that names a store or a runner.
-"""
+"""The composition root: settings and a project's files become a running system behind HTTP."""
 
 from __future__ import annotations
 
@@ -21,23 +18,25 @@ from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk
 from motia_actors.effects import World
 from motia_actors.live.hub import Live
-from motia_actors.live.limits import LiveLimits
 from motia_actors.messages import Event, Failed
 from motia_actors.observing import Observatory
-from motia_actors.project import Project
+from motia_actors.parts import (
+    languages_of,
+    live_limits_of,
+    log_sink_of,
+    origins_of,
+    project_of,
+    store_of,
+)
 from motia_actors.runner import Handler
-from motia_actors.runners.languages import Languages
 from motia_actors.runners.pool import ThreadPool
-from motia_actors.settings import MIB, Settings, infrastructure_path, store_path
+from motia_actors.settings import Settings
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step
 from motia_actors.steps.schedule import Schedule
 from motia_actors.steps.schema import Validator, compile_schema
 from motia_actors.store import Store
-from motia_actors.stores.limits import RingLimits
-from motia_actors.stores.lmdb.store import LmdbStore
-from motia_actors.stores.memory import MemoryStore
-from motia_actors.telemetry.logs import Level, LogRecord, LogSink, SinkHandler
+from motia_actors.telemetry.logs import Level, LogRecord, SinkHandler
 from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import native_calls
 from motia_actors.traced import effects_of
@@ -71,15 +70,10 @@ class Running:
         self.settings, self.clock = settings, clock
         # Steps open files by paths relative to the project, as under Motia.
         os.chdir(settings.project)
-        self.log = _log_sink(settings)
-        self.languages = _languages(settings)
-        self.project = Project(
-            settings.project,
-            self.languages.runners,
-            timezone=settings.timezone or None,
-            overrides=infrastructure_path(settings),
-        )
-        self.store = store or _store(settings, clock)
+        self.log = log_sink_of(settings)
+        self.languages = languages_of(settings)
+        self.project = project_of(settings, self.languages)
+        self.store = store or store_of(settings, clock)
         self.observatory = Observatory(settings, clock, store=self.store, log=self.log)
         self.system = System(
             store=self.store,
@@ -106,7 +100,7 @@ class Running:
             clock,
             lambda: self.project.catalog,
             Doorkeeper(self._askers.submit),
-            limits=_live_limits(settings),
+            limits=live_limits_of(settings),
             offload=native_calls(OFFLOADED_MAX),
         )
         self._handler = SinkHandler(self.log, clock=clock)
@@ -133,7 +127,7 @@ class Running:
         self._report(configuration.problems)
         self.live.desk.door = Doorkeeper(
             self._askers.submit,
-            origins=_origins(self.settings.cors),
+            origins=origins_of(self.settings.cors),
             authenticate=configuration.authenticate,
             broken=configuration.broken,
         )
@@ -249,7 +243,7 @@ class Running:
             WebSettings(
                 limits=limits,
                 validate=settings.validate,
-                cors=_origins(settings.cors),
+                cors=origins_of(settings.cors),
             ),
             asker=self.system,
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
@@ -318,76 +312,11 @@ def concurrency_of(step: Step, settings: Settings) -> int:
     return step.infrastructure.concurrency or usual.get(step.kind, 1)
 
 
-def read_project(settings: Settings) -> Catalog:
-    """Read a project without running it: for checks."""
-    os.chdir(settings.project)
-    languages = _languages(settings)
-    try:
-        return Project(
-            settings.project,
-            languages.runners,
-            timezone=settings.timezone or None,
-            overrides=infrastructure_path(settings),
-        ).read()
-    finally:
-        languages.close()
-
-
 def describe(problem: Problem) -> str:
     """The problem in one line: where, what, way out."""
     where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
     field = f" {problem.field}" if problem.field else ""
     return f"{where}{field}: {problem.reason}; {problem.way_out}"
-
-
-def _live_limits(settings: Settings) -> LiveLimits:
-    return LiveLimits(
-        clients_max=settings.clients_max,
-        subscriptions_max=settings.subscriptions_max,
-        joins_per_s_max=settings.joins_per_s_max,
-        message_bytes_max=settings.socket_message_bytes_max,
-        queue_bytes_max=settings.socket_queue_bytes_max,
-    )
-
-
-def _origins(cors: str) -> str | tuple[str, ...]:
-    return cors if cors in ("*", "off") else tuple(origin.strip() for origin in cors.split(","))
-
-
-def _languages(settings: Settings) -> Languages:
-    return Languages(
-        settings.project,
-        state_envelope=settings.has_state_envelope,
-        node=settings.node,
-        node_count=settings.node_count,
-        node_hang_s=settings.node_hang_s,
-        node_heap_mib=settings.node_heap_bytes // MIB,
-        child_calls_max=settings.child_calls_max,
-        child_memory_bytes=settings.child_memory_bytes,
-    )
-
-
-def _store(settings: Settings, clock: Clock) -> Store:
-    path = store_path(settings)
-    if path is None:
-        return MemoryStore(clock, value_bytes_max=settings.value_bytes_max)
-    return LmdbStore(
-        path,
-        clock,
-        map_bytes_max=settings.map_bytes_max,
-        value_bytes_max=settings.value_bytes_max,
-        journal=RingLimits(
-            count_max=settings.journal_count_max,
-            bytes_max=settings.journal_bytes_max,
-            age_s=settings.journal_age_s,
-        ),
-        unsafe_no_sync=settings.unsafe_no_sync,
-    )
-
-
-def _log_sink(settings: Settings) -> LogSink:
-    is_terminal = {"auto": None, "json": False, "text": True}[settings.log_format]
-    return LogSink(level=settings.log_level, is_terminal=is_terminal)
 
 
 def _compiled(schema: Mapping[str, Any] | None) -> Validator | None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from motia_actors import cli as commands
-from motia_actors.running import read_project
+from motia_actors.parts import read_project
 from motia_actors.settings import Settings
 from motia_actors.web.server import Server
 from tests.e2e.server import EXAMPLES, copy_project, free_port, write_project

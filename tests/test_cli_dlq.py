@@ -66,6 +66,18 @@ def test_letters_are_listed_a_line_each(invoke: Invoke) -> None:
     assert all(line.endswith("  order  ValueError: no") for line in lines)
 
 
+def test_an_error_does_not_steer_the_terminal(invoke: Invoke, project: Path) -> None:
+    with driven(store_of(project)) as store:
+        event = Event(id="red", topic="a\x1b[2J", data=b"1", trace_id="T")
+        store.write(EventPut(event=event, targets=(Target(step="red"),)))
+        [delivery] = store.write(Lease(step="red", count_max=1, visibility_s=60))
+        store.write(Bury(delivery=delivery, error="ValueError: \x1b[31mred"))
+
+    line = invoke("list", "--step", "red").output
+
+    assert line.endswith("  a\\x1b[2J  ValueError: \\x1b[31mred\n")
+
+
 def test_a_letter_is_shown_whole(invoke: Invoke) -> None:
     first = ids(invoke)[0]
 
@@ -96,6 +108,7 @@ def test_all_are_purged_only_when_all_are_meant(invoke: Invoke) -> None:
     assert refused.exit_code == 2
     assert "--all" in refused.stderr
     assert (kept, purged.output, invoke("list").output) == (2, "2 purged\n", "")
+    assert invoke("purge", "--step", STEP, "--all").stderr.endswith("; none has dead letters\n")
 
 
 @pytest.mark.parametrize("words", [["list", "--step", "nobody"], ["replay", "--step", STEP]])

@@ -218,8 +218,10 @@ class Child:
             while data := self._socket.recv(_READ_BYTES):
                 for line in lines.feed(data):
                     self._receive(frames.read(line))
-        except (OSError, PayloadError) as error:
+        except PayloadError as error:
             self._tail.append(str(error))
+        except OSError:
+            pass  # It died while we wrote to it; its exit code says more.
         self._bury()
 
     def _receive(self, frame: frames.Frame) -> None:

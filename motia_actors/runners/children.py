@@ -195,7 +195,7 @@ class Children:
         if self._is_closed or wait_s > 0:
             if not is_needed:
                 return None
-            error = ChildDiedError(file, exit_code=None, tail="its children died again and again")
+            error = ChildDiedError(file, exit_code=None)
             error.retry_after_s = max(wait_s, 0.1)
             raise error
         child = self._begin()

@@ -89,7 +89,9 @@ def discover(
     for file in find_files(root):
         report = Report(file.id)
         item, handler = read_file(file, load, report, timezone=timezone, over=over.get(file.id))
-        problems += report.problems
+        # What comes from the overrides was told of their file already.
+        told = {problem.field for problem in over_report.problems}
+        problems += [problem for problem in report.problems if _as_over(problem) not in told]
         if item is None:
             continue
         if isinstance(item, Step):
@@ -165,3 +167,7 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
             yield path
         elif path.is_dir() and path.name not in SKIPPED:
             yield from _walk(path, seen)
+
+
+def _as_over(problem: Problem) -> str:
+    return f"{problem.file}: {problem.field.removeprefix('infrastructure.')}"

@@ -70,6 +70,7 @@ def _is_sound(step: str, table: object, report: Report) -> bool:
     own = Report(report.file)
     read_infrastructure(Fields({"infrastructure": table}, own), own)
     for problem in own.problems:
+        note = report.error if problem.severity == "error" else report.warn
         field = problem.field.removeprefix("infrastructure.")
-        report.error(f"{step}: {field}", problem.reason, problem.way_out)
-    return not own.problems
+        note(f"{step}: {field}", problem.reason, problem.way_out)
+    return not own.has_error()

@@ -46,7 +46,7 @@ LEAF_BYTES, PAGE_BYTES = 2000, 4096
 
 
 def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
-    """Answer what the writes add to the store at most, in bytes; 0 for those that only settle.
+    """Answer about what the writes add to the store, in bytes; 0 for those that only settle.
 
     Raises:
         PayloadTooLargeError: a value is over value_bytes_max.

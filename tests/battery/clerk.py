@@ -1,9 +1,9 @@
 """One process of a crew: `python -m tests.battery.clerk FOLDER ROLE LIFE SEED BOOK [OPTION=N…]`.
 
 It makes or handles events on the folder until it is killed, and writes what is certain to the
-book, a file descriptor: `E id` once a put was acknowledged, `D step id` when a handler begins,
-`A step id` once its end was, `X id` for one that overtook another, `F` where the store was full,
-`L` for a lease that was lost.
+book, a file descriptor: `E id` once a put was acknowledged, `D step id attempt` when a handler
+begins, `A step id attempt` once its end was, `X` likewise for one that overtook another, `F` where
+the store was full, `L` for a lease that was lost.
 
 Options: `bytes` of an event's data, `map` for the limit of the store, `file` for the limit of any
 file, `die` for one transaction in so many that is ended by kill -9 before its commit,
@@ -138,7 +138,7 @@ class Clerk:
     def _handle(self, deliveries: list[Delivery]) -> None:
         ends = []
         for delivery in deliveries:
-            self._say("D", delivery.step, delivery.event.id)
+            self._say("D", delivery.step, delivery.event.id, str(delivery.attempt))
             is_late = self._chance.random() < LATE_SHARE
             self._linger(1.5 * self._visibility_s if is_late else self._chance.random() * WORK_S)
             if self._chance.random() < RETRY_SHARE:
@@ -157,7 +157,7 @@ class Clerk:
             except StoreFullError:
                 self._full()
             else:
-                self._say(word, delivery.step, delivery.event.id)
+                self._say(word, delivery.step, delivery.event.id, str(delivery.attempt))
 
     def _effects(self, delivery: Delivery) -> tuple[list[Write[object]], bool]:
         event = delivery.event

@@ -187,6 +187,16 @@ class Crew:
                 self._written.notify_all()
 
 
+def last_attempts(crew: Crew, words: str) -> dict[tuple[str, str], int]:
+    """By step and event, the highest attempt that lines of these words tell of."""
+    attempts: dict[tuple[str, str], int] = {}
+    for word, *rest in crew.lines:
+        if word in words:
+            step, event, attempt = rest
+            attempts[step, event] = max(attempts.get((step, event), 0), int(attempt))
+    return attempts
+
+
 def problems(folder: Path) -> list[str]:
     """Check every page of the data file; answers what is wrong."""
     found: list[str] = verify(str(folder / "db"))  # type: ignore[no-untyped-call]  # untyped there
@@ -204,7 +214,7 @@ def balance(crew: Crew, store: Store) -> str:
     sunk = Counter(item.value.decode() for item in store.state.group("sink"))
     marks = [msgspec.json.decode(item.value, type=Mark) for item in store.state.group("fifo")]
     ends = Counter((line[1], line[2]) for line in crew.lines if line[0] in "AX")
-    runs = {(line[1], line[2]) for line in crew.lines if line[0] == "D"}
+    runs = last_attempts(crew, "D")
     figures = (
         f"deaths={crew.deaths} acknowledged={len(acknowledged)} kept={len(handled)} "
         f"runs={crew.count('D')} again={crew.count('D') - len(runs)} leases_lost={crew.count('L')} "
@@ -216,6 +226,9 @@ def balance(crew: Crew, store: Store) -> str:
     assert acknowledged <= set(handled), "lost"
     assert crew.count("X") == 0, "overtaken"
     assert max(ends.values()) == 1, "acknowledged twice"
+    # What ended is leased no more: a later lease was given before that end, which was too late.
+    ended = last_attempts(crew, "AX")
+    assert ended == {run: runs[run] for run in ended}, "ended by one who had lost the lease"
     assert sunk == Counter(handled), "an end and its event are not one"
     assert sum(mark.count for mark in marks) == len(handled), "counted wrong"
     return figures

@@ -9,8 +9,9 @@ from motia_actors.errors import LeaseLostError
 from motia_actors.messages import Delivery
 from motia_actors.promise import Promise
 from motia_actors.store import Ack, EventPut, Retry, Write
-from motia_actors.stores.lmdb import LmdbStore, events, rows
+from motia_actors.stores.lmdb import LmdbStore, events, keys, rows
 from motia_actors.stores.lmdb.rows import Row
+from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work
 from motia_actors.stores.lmdb.writer import Batch, Writer
 
@@ -91,6 +92,29 @@ def drop_a_body_with_its_first_delivery() -> None:
     rows.drop_body = drop_body
 
 
+def follow_with_the_newest_of_a_group() -> None:
+    def last_with(txn: Transaction, table: object, prefix: bytes) -> tuple[bytes, bytes] | None:
+        cursor = txn.cursor(table)
+        is_past = cursor.set_range(prefix + keys.NUMBER_MAX)
+        is_there = cursor.prev() if is_past else cursor.last()
+        return cursor.item() if is_there and cursor.key().startswith(prefix) else None
+
+    rows.first_with = last_with  # type: ignore[attr-defined]  # that is the fault
+
+
+def leave_out_the_emits_beside_an_end() -> None:
+    commit = LmdbStore.commit
+
+    def commit_without(
+        self: LmdbStore, writes: Sequence[Write[object]], *, may_use_reserve: bool = False
+    ) -> Promise[list[object]]:
+        if isinstance(writes[-1], Ack):
+            writes = [write for write in writes if not isinstance(write, EventPut)]
+        return commit(self, writes, may_use_reserve=may_use_reserve)
+
+    LmdbStore.commit = commit_without  # type: ignore[method-assign]  # that is the fault
+
+
 MUTANTS: Sequence[Callable[[], None]] = (
     forget_who_holds_a_lease,
     let_all_of_a_group_go_at_once,
@@ -100,4 +124,6 @@ MUTANTS: Sequence[Callable[[], None]] = (
     acknowledge_before_the_commit,
     use_numbers_again,
     drop_a_body_with_its_first_delivery,
+    follow_with_the_newest_of_a_group,
+    leave_out_the_emits_beside_an_end,
 )

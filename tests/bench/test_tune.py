@@ -73,7 +73,7 @@ def test_a_table_takes_the_place_of_the_steps_former_one_and_no_other() -> None:
 
 @pytest.mark.slow
 def test_a_project_is_swept_and_its_settings_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     project = write_project(tmp_path / "shop", {STEP: QUOTE})
     monkeypatch.setattr(tune, "CONCURRENCIES", (1, 2))
@@ -82,7 +82,7 @@ def test_a_project_is_swept_and_its_settings_written(
 
     tune.main([*words, "--write", "--out", str(tmp_path / "out"), "--p99-ms", "10000"])
 
-    said = capsys.readouterr().out
+    said = capfd.readouterr().out
     written = tomllib.loads((project / "infrastructure.toml").read_text())
     assert written[STEP]["concurrency"] in (1, 2)
     assert written[STEP]["mailbox"]["size"] in (4, 8)

@@ -400,6 +400,15 @@ def test_a_child_that_dies_fails_its_calls_and_is_replaced(
     assert rig.value(handler) != before
 
 
+def test_children_that_die_in_a_row_say_when_to_try_again(project: Project, rig: Rig) -> None:
+    handler = isolated(project, "import os\ndef handler(req, context): os._exit(5)")
+
+    failures = [rig.failure(handler) for _ in range(10)]
+
+    refused = next(one for one in failures if one.retry_after_s is not None)
+    assert "died several times in a row" in refused.message
+
+
 def test_memory_over_its_limit_is_refused_to_the_handler(project: Project, rig: Rig) -> None:
     handler = isolated(
         project,

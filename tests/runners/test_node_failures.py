@@ -80,6 +80,43 @@ def test_an_error_shows_the_authors_file_and_line(rig: Rig, node: NodeProject) -
     assert "child.mjs" not in failure.stack
 
 
+def test_a_stack_leads_through_awaits_to_the_authors_lines(rig: Rig, node: NodeProject) -> None:
+    node.write(
+        "src/shop.ts",
+        """\
+        import { Unused } from './types'
+        enum Stage { Paid }
+        interface Order { id: string }
+        export class Shop {
+          constructor(private readonly stage: Stage = Stage.Paid) {}
+          async pay(order: Order): Promise<never> {
+            await new Promise((resolve) => setTimeout(resolve, 1))
+            throw new Error(`cannot pay ${order.id}`)
+          }
+        }
+        """,
+    )
+    node.write("src/types.d.ts", "export type Unused = 1")
+    handler = node.load(
+        """\
+        import { Handlers } from 'motia'
+        import { Shop } from '../src/shop'
+        type Body = { id: string }
+
+        export const handler: Handlers['A'] = async (req: { body: Body }) => {
+          const shop = new Shop()
+          return await shop.pay({ id: '7' })
+        }
+        """
+    ).handler
+
+    lines = rig.failure(handler).stack.splitlines()
+
+    assert lines[0] == "Error: cannot pay 7"
+    assert "src/shop.ts:8:" in lines[1]
+    assert "steps/a.step.ts:7:" in lines[2]
+
+
 @pytest.mark.parametrize(
     ("call", "name", "code"),
     [

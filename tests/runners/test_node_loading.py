@@ -69,6 +69,40 @@ CASES: Mapping[str, Mapping[str, str]] = {
         "tsconfig.base.json": '{"compilerOptions": {"baseUrl": "."}}',
         "src/own.ts": "export const value = 1",
     },
+    "paths of a tsconfig that is extended by way of a package": {
+        STEP: f"import {{ value }} from '~/own'\n{ANSWER}",
+        "tsconfig.json": '{"extends": ["@own/base", "./tsconfig.paths.json"]}',
+        "tsconfig.paths.json": '{"compilerOptions": {"paths": {"~/*": ["./src/*"]}}}',
+        "node_modules/@own/base/package.json": '{"name": "@own/base", "main": "tsconfig.json"}',
+        "node_modules/@own/base/tsconfig.json": '{"compilerOptions": {"strict": true}}',
+        "src/own.ts": "export const value = 1",
+    },
+    "imports of package.json": {
+        STEP: f"import {{ value }} from '#lib/own'\n{ANSWER}",
+        "package.json": '{"imports": {"#lib/*": "./src/lib/*.ts"}}',
+        "src/lib/own.ts": "export const value = 1",
+    },
+    "a dynamic import without an ending": {
+        STEP: "export const config = {}\n"
+        "export const handler = async () => ({ body: (await import('./own')).value })",
+        "steps/own.ts": "export const value = 1",
+    },
+    "a handler and a config that calls made": {
+        STEP: "import { withAuth } from '../middlewares/auth'\n"
+        "const normalize = <T,>(value: T): T => value\n"
+        "export const config = normalize({})\n"
+        "export const handler = withAuth(async () => ({ body: 1 }))",
+        "middlewares/auth.ts": "type Fn = (...given: any[]) => Promise<unknown>\n"
+        "export const withAuth = (fn: Fn): Fn => async (...given) => fn(...given)",
+    },
+    "a function that is declared": {
+        STEP: "export const config = {}\nexport async function handler() { return { body: 1 } }"
+    },
+    "import.meta and satisfies": {
+        STEP: "const value = import.meta.dirname.endsWith('steps') ? 1 : 0\n"
+        "export const config = {} satisfies object\n"
+        "export const handler = async () => ({ body: value as number })"
+    },
     "enum, namespace and parameter properties": {
         STEP: "enum A { One = 1 }\nconst enum B { Two = 2 }\n"
         "namespace N { export const x = A.One }\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from motia_actors.errors import UsageError
-from motia_actors.running import read_project
+from motia_actors.parts import read_project
 from motia_actors.scaffold.project import TEMPLATES, write_project
 from motia_actors.settings import Settings
 

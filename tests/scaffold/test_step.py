@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from motia_actors.errors import UsageError
-from motia_actors.running import read_project
+from motia_actors.parts import read_project
 from motia_actors.scaffold.step import (
     KINDS,
     LANGUAGES,

@@ -84,7 +84,7 @@ def test_a_table_of_no_step_is_a_warning_with_a_guess(project: Project) -> None:
     assert problem.way_out == f'write ["{STEP}"]'
 
 
-def test_an_unknown_key_is_an_error_with_a_guess(project: Project) -> None:
+def test_an_unknown_key_is_a_warning(project: Project) -> None:
     catalog = read(project, f'["{STEP}"]\nconcurency = 2\n')
 
     assert only_problem(catalog).way_out == "write concurrency"

@@ -20,7 +20,7 @@ AXE = {"name": "axe", "private": True, "dependencies": {"axe-core": "4.14.1"}}
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started

@@ -1,0 +1,95 @@
+"""What the settings say, as parts: a store, the runners of the languages, limits.
+
+The only module, but for `testing`, that names a store or a runner to run with.
+"""
+
+from __future__ import annotations
+
+import os
+
+from motia_actors.clock import Clock
+from motia_actors.live.limits import LiveLimits
+from motia_actors.project import Project
+from motia_actors.runners.languages import Languages
+from motia_actors.settings import MIB, Settings, infrastructure_path, store_path
+from motia_actors.steps.catalog import Catalog
+from motia_actors.store import Store
+from motia_actors.stores.limits import RingLimits
+from motia_actors.stores.lmdb.store import LmdbStore
+from motia_actors.stores.memory import MemoryStore
+from motia_actors.telemetry.logs import LogSink
+
+
+def live_limits_of(settings: Settings) -> LiveLimits:
+    """What live streams may take."""
+    return LiveLimits(
+        clients_max=settings.clients_max,
+        subscriptions_max=settings.subscriptions_max,
+        joins_per_s_max=settings.joins_per_s_max,
+        message_bytes_max=settings.socket_message_bytes_max,
+        queue_bytes_max=settings.socket_queue_bytes_max,
+    )
+
+
+def origins_of(cors: str) -> str | tuple[str, ...]:
+    """The origins that may ask, where they are listed; else the word itself."""
+    return cors if cors in ("*", "off") else tuple(origin.strip() for origin in cors.split(","))
+
+
+def languages_of(settings: Settings) -> Languages:
+    """The runners of all languages."""
+    return Languages(
+        settings.project,
+        state_envelope=settings.has_state_envelope,
+        node=settings.node,
+        node_count=settings.node_count,
+        node_hang_s=settings.node_hang_s,
+        node_heap_mib=settings.node_heap_bytes // MIB,
+        child_calls_max=settings.child_calls_max,
+        child_memory_bytes=settings.child_memory_bytes,
+    )
+
+
+def store_of(settings: Settings, clock: Clock) -> Store:
+    """Where everything is kept: a folder, or memory where the settings name none."""
+    path = store_path(settings)
+    if path is None:
+        return MemoryStore(clock, value_bytes_max=settings.value_bytes_max)
+    return LmdbStore(
+        path,
+        clock,
+        map_bytes_max=settings.map_bytes_max,
+        value_bytes_max=settings.value_bytes_max,
+        journal=RingLimits(
+            count_max=settings.journal_count_max,
+            bytes_max=settings.journal_bytes_max,
+            age_s=settings.journal_age_s,
+        ),
+        unsafe_no_sync=settings.unsafe_no_sync,
+    )
+
+
+def log_sink_of(settings: Settings) -> LogSink:
+    """Where log lines go."""
+    is_terminal = {"auto": None, "json": False, "text": True}[settings.log_format]
+    return LogSink(level=settings.log_level, is_terminal=is_terminal)
+
+
+def project_of(settings: Settings, languages: Languages) -> Project:
+    """The project's files, not read yet."""
+    return Project(
+        settings.project,
+        languages.runners,
+        timezone=settings.timezone or None,
+        overrides=infrastructure_path(settings),
+    )
+
+
+def read_project(settings: Settings) -> Catalog:
+    """Read a project without running it: for checks."""
+    os.chdir(settings.project)
+    languages = languages_of(settings)
+    try:
+        return project_of(settings, languages).read()
+    finally:
+        languages.close()
