@@ -81,7 +81,7 @@ $(BENCH_VENV)/stamp: setup.cfg constraints.txt
 	$(PYTHON) -m venv --clear $(BENCH_VENV)
 	sed '/^python-dateutil/d' constraints.txt > $(BENCH_VENV)/constraints.txt
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BENCH_VENV)/bin/pip install --quiet --no-input \
-		--constraint $(BENCH_VENV)/constraints.txt --editable '.[bench,bench-celery]'
+		--constraint $(BENCH_VENV)/constraints.txt --editable '.[bench,bench-celery,node]'
 	$(BENCH_VENV)/bin/python -m bench.peers.motia
 	@touch $@
 

@@ -94,7 +94,8 @@ def _gunicorn(workers: int) -> GunicornSettings:
     return GunicornSettings(worker_class=OUR_WORKER, workers=workers, threads=max(EMITTERS) + 2)
 
 
-def _started(data: Path, stack: contextlib.ExitStack, *, workers: int) -> Served:
+def started(data: Path, stack: contextlib.ExitStack, *, workers: int) -> Served:
+    """Serve the project whose steps emit and handle, until stack ends."""
     noted = data / f"ledger-{workers}"
     noted.mkdir()
     serving = serving_project(
@@ -110,24 +111,24 @@ def _started(data: Path, stack: contextlib.ExitStack, *, workers: int) -> Served
 
 def _ours(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
     bare = stack.enter_context(_bare(data / "bare"))
-    ours = _started(data, stack, workers=1)
+    ours = started(data, stack, workers=1)
     alternatives = []
     for emitters in EMITTERS:
         name = f"bare lmdb, groups of {emitters}"
         turn = functools.partial(_bare_turn, bare, emitters)
         alternatives.append(Alternative(name=name, turn=turn, ratio_to=name))
-        turn = functools.partial(_turn, ours, emitters)
+        turn = functools.partial(turn_of, ours, emitters)
         alternatives.append(Alternative(name=_our_name(emitters), turn=turn, ratio_to=name))
     return alternatives
 
 
 def _two_workers(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
     """Ours with as many Python processes as the peers have at least: one to emit, one to handle."""
-    ours = _started(data, stack, workers=2)
+    ours = started(data, stack, workers=2)
     return [
         Alternative(
             name=f"emit to handled, 2 workers, {emitters} at once",
-            turn=functools.partial(_turn, ours, emitters),
+            turn=functools.partial(turn_of, ours, emitters),
             ratio_to=_our_name(emitters),
         )
         for emitters in EMITTERS
@@ -157,7 +158,7 @@ def _peers(
         for fsync in fsyncs:
             motia = stack.enter_context(serving_motia(data / f"motia-{fsync}", fsync=fsync))
             served = Served(motia.server, motia.ledger, (motia.server.pid, motia.redis_pid))
-            turn = functools.partial(_turn, served, 1, seconds_max=MOTIA_SECONDS_MAX)
+            turn = functools.partial(turn_of, served, 1, seconds_max=MOTIA_SECONDS_MAX)
             name = f"motia, fsync {fsync}, 1 at once"
             alternatives.append(Alternative(name=name, turn=turn, ratio_to=_our_name(1)))
     return alternatives
@@ -187,9 +188,10 @@ def _bare_turn(env: lmdb.Environment, size: int, seconds: float) -> Sample:
     return msgspec.structs.replace(groups, per_s=groups.per_s * size, cpu_us=groups.cpu_us / size)
 
 
-def _turn(
+def turn_of(
     served: Served, emitters: int, seconds: float, *, seconds_max: float = math.inf
 ) -> Sample:
+    """Emit from so many handlers for a while, and wait until all events are handled."""
     seconds = min(seconds, seconds_max)
     cpu_s = sum(map(tree_cpu_s, served.pids))
     produced: list[dict[str, Any]] = []

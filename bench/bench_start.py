@@ -48,8 +48,8 @@ def main(arguments: Sequence[str]) -> None:
     peers = Peers(options.peers)
     with folder_on_disk(options.folder) as data:
         ways: list[tuple[str, Serving, Curve | None]] = [
-            (FALCON, _falcon, None),
-            *(_ours(data, count) for count in STEPS),
+            (FALCON, start_falcon, None),
+            *(ours(data, count) for count in STEPS),
         ]
         if peers.has("FastAPI", "fastapi", "uvicorn"):
             ways.append(("FastAPI, uvicorn", _fastapi, None))
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
         alternatives = [
             Alternative(
                 name=name,
-                turn=functools.partial(_turn, start),
+                turn=functools.partial(turn_of, start),
                 ratio_to=FALCON,
                 curve=curve,
             )
@@ -77,7 +77,8 @@ def main(arguments: Sequence[str]) -> None:
     )
 
 
-def _falcon() -> contextlib.AbstractContextManager[Server]:
+def start_falcon() -> contextlib.AbstractContextManager[Server]:
+    """Serve bare falcon."""
     return serving("bench.apps:with_falcon", SETTINGS, ready=HELLO.path)
 
 
@@ -85,7 +86,8 @@ def _fastapi() -> contextlib.AbstractContextManager[Server]:
     return serving_uvicorn("bench.apps_fastapi:app", ready=HELLO.path)
 
 
-def _ours(data: Path, count: int) -> tuple[str, Serving, Curve]:
+def ours(data: Path, count: int) -> tuple[str, Serving, Curve]:
+    """Name, way to serve, and place on the curve of a project of so many steps."""
     project = write_hellos(data / f"project-{count}", count)
     start = functools.partial(
         serving_project, project, SETTINGS, data=data / f"store-{count}", ready=HELLO.path
@@ -101,7 +103,8 @@ def _motia(data: Path) -> Iterator[Server]:
         yield motia.server
 
 
-def _turn(start: Serving, seconds: float) -> Sample:
+def turn_of(start: Serving, seconds: float) -> Sample:
+    """Start a server, ask it for a while, look at its memory, and stop it."""
     with start() as server:
         cpu_s = tree_cpu_s(server.pid)
         generate(server.port, HELLO, seconds=min(seconds, WARM_S), connections=CONNECTIONS)

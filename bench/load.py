@@ -28,6 +28,8 @@ from bench.usage import tree_cpu_s
 RECEIVE_BYTES = 65536
 ANSWER_S_MAX = 10.0
 ANSWERS_S_MAX = 60.0
+WRK_SECONDS_MIN = 0.5
+"""Shorter turns, such as those that warm up, are left to the other client."""
 WRK_REPORT = Path(__file__).parent / "wrk_report.lua"
 
 
@@ -162,7 +164,7 @@ def run(
     Raises:
         SystemExit: an answer was not 200, so the figures would mean nothing.
     """
-    if client == "wrk":
+    if client == "wrk" and seconds >= WRK_SECONDS_MIN:
         # wrk takes whole seconds only.
         command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s"]
         command += ["--timeout", f"{ANSWER_S_MAX:g}s", "-s", str(WRK_REPORT)]

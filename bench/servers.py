@@ -144,11 +144,14 @@ def _wait_until_ready(
         if process.poll() is not None:
             raise SystemExit(f"the server ended with {process.returncode} before it was ready")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_S_MAX)
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        with (
+            contextlib.suppress(OSError, http.client.HTTPException),
+            contextlib.closing(connection),
+        ):
             connection.request("GET", path)
-            if connection.getresponse().status == 200:
-                return
-        connection.close()
+            with connection.getresponse() as answer:
+                if answer.status == 200:
+                    return
         time.sleep(LOOK_EVERY_S)
     raise SystemExit(f"nothing answered 200 to GET {path} within {within_s:g} s")
 
