@@ -92,12 +92,16 @@ class _Load:
         if connection is None:
             connection = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = connection
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length:")[2].partition(b"\r")[0]
-        await reader.readexactly(int(length or 0))
-        if b"connection: close" in head.lower():
-            writer.close()
-        else:
+        is_kept = False
+        try:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().partition(b"content-length:")[2].partition(b"\r")[0]
+            await reader.readexactly(int(length or 0))
+            is_kept = b"connection: close" not in head.lower()
+        finally:
+            if not is_kept:
+                writer.close()
+        if is_kept:
             self._idle.append(connection)
         return int(head.split(b" ", 2)[1])

@@ -32,7 +32,7 @@ from bench.servers import (
 )
 from bench.turns import Alternative, take_turns
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.stress, pytest.mark.timeout(120)]
 
 HELLO = Request(path="/hello")
 OURS = GunicornSettings(worker_class=OUR_WORKER, threads=32)
@@ -151,7 +151,6 @@ def test_an_event_costs_less_than_on_any_queue_that_is_as_durable(data: Path) ->
     assert ours * 1.3 <= min(theirs.values())
 
 
-@pytest.mark.stress
 def test_an_event_costs_a_fifth_of_what_celery_takes(data: Path) -> None:
     needs("celery", "redis", needs_redis=True)
 
@@ -190,7 +189,6 @@ def test_a_hundred_steps_start_in_few_times_what_bare_falcon_takes(data: Path) -
     assert least(steps, "worker_mb") <= 70.0
 
 
-@pytest.mark.stress
 def test_a_step_answers_hundreds_of_times_as_many_as_motia(data: Path) -> None:
     if motia.missing():
         pytest.skip(motia.missing())

@@ -153,7 +153,7 @@ def test_a_flood_into_a_full_queue_is_one_commit_with_all_that_came_along(
 
 
 def test_the_writers_queue_is_bounded(tmp_path: Path, clock: ManualClock) -> None:
-    store = LmdbStore(tmp_path, clock, waiting_bytes_max=25_000, unsafe_no_sync=True)
+    store = LmdbStore(tmp_path, clock, waiting_bytes_max=30_000, unsafe_no_sync=True)
     store.open()
 
     promises = [store.commit([a_value(number)]) for number in range(3)]
