@@ -10,6 +10,7 @@ import functools
 import itertools
 import json
 import os
+import threading
 
 import falcon
 import jsonschema_rs
@@ -28,12 +29,19 @@ SCHEMA = {
 }
 _validator = jsonschema_rs.validator_for(SCHEMA)
 _numbers = itertools.count()
+_opening = threading.Lock()
 
 
 @functools.cache
-def _environment() -> lmdb.Environment:
-    # In the worker: an environment does not outlive a fork.
+def _opened() -> lmdb.Environment:
     return lmdb.open(os.environ[FOLDER], map_size=MAP_BYTES)
+
+
+def _environment() -> lmdb.Environment:
+    # In the worker: an environment does not outlive a fork. One thread opens it: twice in one
+    # process is an error of LMDB's, and the cache alone would let two threads try.
+    with _opening:
+        return _opened()
 
 
 class _Orders:
