@@ -1,7 +1,7 @@
 """One request being answered, on a thread of the pool.
 
-gunicorn's own response class writes the head and frames the body; what it writes is collected
-here and handed to the event loop, in one piece where the answer is one.
+What `wire` makes of the application's answer is collected here and handed to the event loop, in
+one piece where the answer is one.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gunicorn.http.wsgi import Response
-from gunicorn.util import http_date
-
 from motia_actors.threads import Signal, allocate_lock
 from motia_actors.web.heads import Head
+from motia_actors.web.wire import Answer, head_of, lines_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -66,42 +64,6 @@ class TakeOver:
         self.status, self.headers, self.make = status, headers, make
 
 
-class _Dates:
-    """The Date header, made once a second."""
-
-    def __init__(self) -> None:
-        self._at_s, self._text = 0, ""
-
-    def now(self) -> str:
-        at_s = int(time.time())
-        if at_s != self._at_s:
-            self._text = http_date(at_s)
-            self._at_s = at_s
-        return self._text
-
-
-_dates = _Dates()
-
-
-class Answer(Response):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's response, without what it does again for each."""
-
-    def default_headers(self) -> list[str]:
-        """The lines that every answer begins with."""
-        ends = "close" if self.should_close() else "keep-alive"
-        connection = "upgrade" if self.upgrade else ends
-        major, minor = self.req.version
-        status = f"HTTP/{major}.{minor} {self.status}\r\nServer: {self.version}\r\n"
-        lines = [f"{status}Date: {_dates.now()}\r\nConnection: {connection}\r\n"]
-        if self.chunked:
-            lines.append("Transfer-Encoding: chunked\r\n")
-        return lines
-
-    def can_sendfile(self) -> bool:
-        """The socket is the loop's: files are read and sent piece by piece."""
-        return False
-
-
 class Exchange:
     """A complete request and its answer.
 
@@ -111,7 +73,7 @@ class Exchange:
 
     def __init__(self, host: Host, owner: Any, head: Head, environ: dict[str, Any]) -> None:
         self.owner, self.head, self.environ = owner, head, environ
-        self.answer = Answer(head, self, host.cfg)
+        self.answer = Answer(head, self.sendall)
         self.take_over: TakeOver | None = None
         self.keeps_alive = False
         self.room: Signal | None = None
@@ -194,7 +156,7 @@ class Exchange:
             answer.force_close()
             return
         self._parts, self._size = [], 0
-        self.answer = answer = Answer(self.head, self, self._host.cfg)
+        self.answer = answer = Answer(self.head, self.sendall)
         answer.force_close()
         answer.start_response("500 Internal Server Error", list(_FAILED_HEADERS))
         answer.write(_FAILED)
@@ -215,19 +177,15 @@ class Exchange:
     def take_over_head(self) -> bytes:
         """What is sent before the connection changes hands."""
         assert self.take_over is not None
-        lines = [f"HTTP/1.1 {self.take_over.status}", f"Server: {self.answer.version}"]
-        lines += [f"Date: {_dates.now()}"]
-        lines += [f"{name}: {value}" for name, value in self.take_over.headers]
-        text = "\r\n".join([*lines, "", ""])
-        assert text.count("\n") == len(lines) + 1, "a header with a line break"
-        return text.encode("latin-1")
+        headers = self.take_over.headers
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        assert lines.count("\n") == len(headers), "a header with a line break"
+        return head_of((1, 1), self.take_over.status, lines)
 
     def _early_hints(self, headers: list[tuple[str, str]]) -> None:
         if self.answer.headers_sent or self.head.version < (1, 1):
             return
-        hints = Answer(self.head, self, self._host.cfg)
-        hints.process_headers(headers)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in hints.headers)
+        lines, _ = lines_of(headers)
         self.sendall(f"HTTP/1.1 103 Early Hints\r\n{lines}\r\n".encode("latin-1"))
         self._flush()
 

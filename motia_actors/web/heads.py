@@ -7,6 +7,8 @@ status, and every setting about heads and proxies means the same.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +29,12 @@ from gunicorn.http.message import Request
 
 from motia_actors.web.chunks import Chunks
 
-REQUEST_LINE_BYTES_MAX = 8190
+# A request line that means the same to every parser; any other is left to gunicorn's.
+_LINE = re.compile(
+    rb"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) "
+    rb"(/(?!/)[\w.~!$&'()*+,;=:@%/-]*)(?:\?([\w.~!$&'()*+,;=:@%/?-]*))? HTTP/1\.1\r\n",
+    re.ASCII,
+)
 
 _STATUSES: tuple[tuple[type[Exception], str], ...] = (
     (LimitRequestLine, "414 URI Too Long"),
@@ -92,6 +99,24 @@ class Head(Request):  # type: ignore[misc]  # gunicorn has no types
         """The client waits for a 100 before it sends the body."""
         return bool(self._expected_100_continue)
 
+    def repeat(self) -> Callable[[re.Match[bytes], int], Head]:
+        """What makes heads that have other request lines over the same header lines.
+
+        Each has headers of its own: a hook may change them.
+        """
+        fields, headers = {**self.__dict__, "unreader": None}, tuple(self.headers)
+
+        def repeated(line: re.Match[bytes], number: int) -> Head:
+            head = Head.__new__(Head)
+            head.__dict__.update(fields)
+            method, path, query = line.groups(b"")
+            head.method, head.path, head.query = method.decode(), path.decode(), query.decode()
+            head.uri = line[0][len(method) + 1 : -11].decode()
+            head.headers, head.req_number = list(headers), number
+            return head
+
+        return repeated
+
 
 class _Buffer:
     """What the request class reads from: all there is, then the end."""
@@ -109,13 +134,19 @@ class _Buffer:
 
 
 class HeadReader:
-    """Finds and reads the heads of a connection's requests."""
+    """Finds and reads the heads of a connection's requests.
+
+    A client that keeps its connection sends the same header lines again and again: what they were
+    read as the last time is used again, and only the request line is read.
+    """
 
     def __init__(self, cfg: Config | SimpleNamespace, peer: object) -> None:
         self._cfg, self._peer = cfg, peer
         self.trust: tuple[Any, Any] | None = None
         self._searched = 0
         self._count = 0
+        self._repeat: Callable[[re.Match[bytes], int], Head] | None = None
+        self._last_lines = b""
         self._line_bytes_max = cfg.limit_request_line or 1 << 20
         fields, field_bytes = cfg.limit_request_fields, cfg.limit_request_field_size
         self._head_bytes_max = self._line_bytes_max + (fields or 100) * (field_bytes or 8190)
@@ -136,6 +167,14 @@ class HeadReader:
         # A copy of the head alone: behind it may be a body of megabytes.
         stop = len(buffer) if end < 0 or self._is_eager else end + 4
         data = bytes(buffer[:stop])
+        line = None if self._is_eager else _LINE.match(data)
+        if line is not None and line.end() - 2 > self._line_bytes_max:
+            line = None
+        if line and self._repeat is not None and data[line.end() :] == self._last_lines:
+            del buffer[:stop]
+            self._searched = 0
+            self._count += 1
+            return self._repeat(line, self._count)
         # The compiled parser takes a bare LF for the end of a line, where others may not.
         if not self._is_eager and data.count(b"\n") != data.count(b"\r\n"):
             raise InvalidHeader("bare LF as line terminator")
@@ -152,6 +191,9 @@ class HeadReader:
         self._searched = 0
         self._count += 1
         self._is_eager = False
+        self._repeat = None
+        if line is not None and head.chunks is None and not head.is_continue_expected:
+            self._repeat, self._last_lines = head.repeat(), data[line.end() :]
         return head
 
     def _check_part(self, buffer: bytearray) -> None:

@@ -98,3 +98,56 @@ def test_a_head_that_cannot_become_valid_is_refused_before_its_end() -> None:
             HeadReader(CFG, "").read(bytearray(start))
 
         assert status_of(caught.value)[0] == "4"
+
+
+LINES = (
+    b"GET / HTTP/1.1", b"GET /a/b?c=d&e=%20 HTTP/1.1", b"POST /a HTTP/1.1", b"GET //x?y HTTP/1.1",
+    b"GET /a?b?c HTTP/1.1", b"GET http://x/y?z HTTP/1.1", b"GET /a#b HTTP/1.1", b"HEAD /a HTTP/1.0",
+    b"GET /caf\xe9 HTTP/1.1", b"OPTIONS * HTTP/1.1", b"get /a HTTP/1.1", b"GET /a;b HTTP/1.1",
+    b"CONNECT x:1 HTTP/1.1", b"GET /a HTTP/2.0", b"GET /" + b"a" * 5000 + b" HTTP/1.1",
+    b"GET /?  HTTP/1.1",
+)  # fmt: skip
+SECTIONS = (
+    b"", b"Host: x\r\n", b"host: x\r\nCookie: a=b\r\n", b"Content-Length: 3\r\n",
+    b"Connection: close\r\n", b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n",
+    b"X-Forwarded-Proto: https\r\n", b"SCRIPT_NAME: /x\r\n", b"Bad Name: x\r\n", b"A: b\r\n c\r\n",
+)  # fmt: skip
+
+
+def seen(reader: HeadReader, sent: bytes) -> object:
+    """All that is made of one head, or how it was refused."""
+    buffer = bytearray(sent)
+    try:
+        head = reader.read(buffer)
+    except Exception as error:  # noqa: BLE001 (gunicorn's errors have no base of their own)
+        return status_of(error)
+    assert head is not None
+    fields = (head.method, head.uri, head.path, head.query, head.version, head.headers, head.scheme)
+    framing = (head.length, head.chunks is None, head.is_continue_expected, head.should_close())
+    return fields, framing, bytes(buffer)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from(SECTIONS)), min_size=2, max_size=8)
+)
+def test_a_head_reads_the_same_whatever_came_before_it(sent: list[tuple[bytes, bytes]]) -> None:
+    one = HeadReader(CFG, ("127.0.0.1", 1))
+
+    for line, section in sent:
+        head = line + b"\r\n" + section + b"\r\nrest"
+        fresh = seen(HeadReader(CFG, ("127.0.0.1", 1)), head)
+        assert seen(one, head) == fresh
+
+
+def test_a_head_of_repeated_lines_is_no_part_of_the_one_before() -> None:
+    reader = HeadReader(CFG, ("127.0.0.1", 1))
+    first = reader.read(bytearray(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"))
+    assert first is not None
+    first.headers.append(("X-HOOK", "1"))
+
+    second = reader.read(bytearray(b"PUT /b?c HTTP/1.1\r\nHost: x\r\n\r\n"))
+
+    assert second is not None
+    assert (second.method, second.uri, second.query) == ("PUT", "/b?c", "c")
+    assert (first.method, first.uri) == ("GET", "/a")
+    assert second.headers == [("HOST", "x")]

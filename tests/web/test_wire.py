@@ -1,0 +1,124 @@
+"""Answers on the wire: the same bytes, and the same refusals, as gunicorn's own response class."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn.http.wsgi import Response
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from motia_actors.web import wire
+from motia_actors.web.wire import Answer
+
+CFG = SimpleNamespace(sendfile=False, is_ssl=False)
+DATE = "Thu, 26 Nov 2026 12:00:00 GMT"
+
+names = st.sampled_from(
+    [
+        "Content-Type",
+        "content-length",
+        "X-A",
+        "x-a",
+        "Connection",
+        "Transfer-Encoding",
+        "Keep-Alive",
+    ]
+) | st.text(max_size=4)
+values = st.sampled_from(["3", "0", "a b", "caf\xe9", "a\tb", "a\r\nb: c", "\u20ac", "", "close"])
+headers = st.lists(st.tuples(names, values), max_size=5)
+statuses = st.sampled_from(
+    [
+        "200 OK",
+        "204 No Content",
+        "304 Not Modified",
+        "500 ",
+        "404",
+        "101 Switching Protocols",
+        "200\r\nA: b",
+        "20 OK",
+    ]
+)
+pieces = st.lists(st.sampled_from([b"", b"a", b"abc", b"x" * 70]), max_size=3)
+
+
+@pytest.fixture(autouse=True)
+def _one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire._dates, "now", lambda: DATE)
+    monkeypatch.setattr("gunicorn.util.http_date", lambda: DATE)
+
+
+class Wire:
+    """Takes what is sent, as a socket or as a function."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def sendall(self, data: bytes) -> None:
+        self.data += data
+
+
+def answered(
+    answer: Any, sent: Wire, status: str, fields: list[tuple[str, str]], body: list[bytes]
+) -> object:
+    """The bytes, whether the connection is kept and how long the body was; or the refusal."""
+    try:
+        answer.start_response(status, list(fields))
+        for piece in body:
+            answer.write(piece)
+        answer.close()
+    except Exception as error:  # noqa: BLE001 (what is raised is what is compared)
+        return type(error)
+    return sent.data, answer.should_close(), answer.sent, answer.status
+
+
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST"]),
+    version=st.sampled_from([(1, 0), (1, 1)]),
+    closes=st.booleans(),
+    status=statuses,
+    fields=headers,
+    body=pieces,
+)
+@example(
+    method="HEAD",
+    version=(1, 1),
+    closes=False,
+    status="204 No Content",
+    fields=[("Content-Length", "0")],
+    body=[b"abc"],
+)
+def test_an_answer_is_what_gunicorn_makes_of_it(
+    method: str,
+    version: tuple[int, int],
+    *,
+    closes: bool,
+    status: str,
+    fields: list[tuple[str, str]],
+    body: list[bytes],
+) -> None:
+    head: Any = SimpleNamespace(method=method, version=version, should_close=lambda: closes)
+    ours, theirs = Wire(), Wire()
+
+    made = answered(Answer(head, ours.sendall), ours, status, fields, body)
+
+    assert made == answered(Response(head, theirs, CFG), theirs, status, fields, body)
+
+
+def test_an_answer_that_has_not_begun_may_become_an_error() -> None:
+    sent = Wire()
+    head: Any = SimpleNamespace(method="GET", version=(1, 1), should_close=lambda: False)
+    answer = Answer(head, sent.sendall)
+    answer.start_response("200 OK", [("content-length", "2")])
+
+    failure: Any = (ValueError, ValueError("late"), None)
+    answer.start_response("500 Oh", [("content-length", "1")], failure)
+    answer.write(b"x")
+
+    assert sent.data.startswith(b"HTTP/1.1 500 Oh\r\n")
+    with pytest.raises(ValueError, match="late"):
+        answer.start_response("200 OK", [], failure)
+    with pytest.raises(AssertionError):
+        answer.start_response("200 OK", [])
