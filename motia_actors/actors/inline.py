@@ -17,6 +17,9 @@ QUICK_S = 0.025
 """What a thread of the server can do without for a while."""
 CALLS_MIN = 16
 """So many quick calls in a row earn trust."""
+AHEAD_S = 0.05
+"""What a quick step does in this time may be at hand for it, as one batch."""
+AHEAD_MAX = 256
 
 
 class Trust:
@@ -24,17 +27,24 @@ class Trust:
 
     def __init__(self) -> None:
         self._streak = 0
+        self._ran_s = QUICK_S
         self._is_lost = False
         self.is_given = False
         """The last calls were all quick."""
 
     def seen(self, ran_s: float) -> None:
         """A call ran this long."""
+        self._ran_s += (ran_s - self._ran_s) / CALLS_MIN
         if ran_s >= QUICK_S:
             self._streak, self.is_given = 0, False
         elif not self.is_given:
             self._streak += 1
             self.is_given = self._streak >= CALLS_MIN and not self._is_lost
+
+    @property
+    def ahead(self) -> int:
+        """How many calls it does one after the other in AHEAD_S; none where it is not quick."""
+        return min(AHEAD_MAX, int(AHEAD_S / max(self._ran_s, 1e-6))) if self.is_given else 0
 
     def lose(self) -> None:
         """A call hung: never again."""

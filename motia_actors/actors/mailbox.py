@@ -72,6 +72,7 @@ class Mailbox:
         self.block_s = block_s
         self.on_drop = on_drop
         self._on_arrival: Callable[[], None] | None = None
+        self._is_calm: Callable[[], bool] = lambda: False
         self._is_control = is_control
         self._lock = allocate_lock()
         self._control: deque[Any] = deque()
@@ -83,16 +84,21 @@ class Mailbox:
         self._is_closed = False
         self._accepted = self._refused = self._dropped = 0
 
-    def hear(self, on_arrival: Callable[[], None]) -> None:
-        """Call on_arrival after a put that found nobody waiting in `take`; it must be quick."""
+    def hear(
+        self, on_arrival: Callable[[], None], *, is_calm: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Call on_arrival after a put that found nobody waiting in `take`; it must be quick.
+
+        Work that comes while is_calm wakes nobody: somebody who is awake comes for it soon.
+        """
         with self._lock:
-            self._on_arrival = on_arrival
+            self._on_arrival, self._is_calm = on_arrival, is_calm
 
     def unhear(self, on_arrival: Callable[[], None]) -> None:
         """Call it no more; nothing happens where somebody else hears by now."""
         with self._lock:
             if self._on_arrival is on_arrival:
-                self._on_arrival = None
+                self._on_arrival, self._is_calm = None, lambda: False
 
     def put(self, envelope: Envelope, *, may_wait: bool = True) -> None:
         """Leave a message. Unless may_wait, the policy `block` refuses as `reject` does.
@@ -114,8 +120,10 @@ class Mailbox:
                 if loser is not envelope:
                     self._work.append(envelope)
                     self._accepted += 1
-            taker = self._chosen_taker(is_control=is_control)
-            on_arrival = self._on_arrival
+            taker = on_arrival = None
+            if is_control or not self._is_calm():
+                taker = self._chosen_taker(is_control=is_control)
+                on_arrival = self._on_arrival
         if loser is not None and self.on_drop is not None:
             self.on_drop(loser)
         if taker is not None:
@@ -177,6 +185,19 @@ class Mailbox:
             self.size_max = size_max
             self._let_senders_in()
 
+    def rouse(self) -> None:
+        """Have as many come for what waits as would have without calm."""
+        for _ in range(len(self._work)):
+            with self._lock:
+                taker = self._chosen_taker(is_control=False) if self._work else None
+                on_arrival = self._on_arrival if self._work else None
+            if taker is not None:
+                taker.release()
+            elif on_arrival is not None:
+                on_arrival()
+            else:
+                return
+
     def kick(self) -> None:
         """Make every `take` that waits now answer None."""
         with self._lock:
@@ -216,6 +237,11 @@ class Mailbox:
     def depth(self) -> int:
         """Work that waits."""
         return len(self._work)
+
+    @property
+    def sleepers(self) -> int:
+        """How many wait in `take`."""
+        return len(self._takers)
 
     @property
     def room(self) -> int:

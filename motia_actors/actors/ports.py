@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from motia_actors.actors.actor import Cell
+from motia_actors.actors.inline import Trust
 from motia_actors.actors.meter import Meter
 from motia_actors.messages import Failed, Target
 from motia_actors.steps.config import Step
@@ -23,11 +24,21 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[Any], Failed | None] = lambda _input: None
     """Looks at an event's data before its handler does; what it answers ends the delivery."""
     meter: Meter = msgspec.field(default_factory=Meter)
+    trust: Trust = msgspec.field(default_factory=Trust)
 
     @property
     def lease_max(self) -> int:
-        """How many deliveries this process may hold: one in work and one at hand for each run."""
-        return min(2 * self.concurrency, self.cell.mailbox.size_max + self.concurrency)
+        """How many deliveries this process may hold: one in work and one at hand for each run.
+
+        Of a quick step, what it does in a moment: fewer and larger batches are less to do.
+        """
+        count = max(2 * self.concurrency, self.trust.ahead)
+        return min(count, self.cell.mailbox.size_max + self.concurrency)
+
+    @property
+    def take_max(self) -> int:
+        """Of these, how many it may take as they are put, before another process can."""
+        return max(self.concurrency, self.trust.ahead)
 
 
 class Table:

@@ -147,7 +147,12 @@ class Watchdog(Actor):
 
     def on_tick(self) -> None:
         """Look at what runs."""
-        for work in self._running.overdue(now_s=self._clock.monotonic_s()):
+        now_s = self._clock.monotonic_s()
+        for work in self._running.late(now_s=now_s):
+            late, work.late = work.late, None
+            if late is not None:
+                late()
+        for work in self._running.overdue(now_s=now_s):
             work.overran()
             stop = work.stop
             if stop is not None:

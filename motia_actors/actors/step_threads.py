@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from motia_actors.actors.actor import Cell, ChildFailed
-from motia_actors.actors.inline import Permits
+from motia_actors.actors.inline import QUICK_S, Permits
 from motia_actors.actors.step import StepActor, StepSetup
 from motia_actors.actors.work import Work
 from motia_actors.threads import NativeThread, allocate_lock
@@ -37,7 +37,7 @@ class ThreadStepActor(StepActor):
 
     def on_start(self) -> None:
         """From now on an arrival that nobody waits for may call a helper."""
-        self._cell.mailbox.hear(self._arrival)
+        self._cell.mailbox.hear(self._arrival, is_calm=self._is_calm)
 
     def on_stop(self) -> None:
         """Wait for the helpers to finish what they run."""
@@ -57,6 +57,18 @@ class ThreadStepActor(StepActor):
             self._permits.release()
         return True
 
+    def _is_calm(self) -> bool:
+        """The handler is quick, and a thread that is at work comes for more in a moment.
+
+        To wake another takes longer than that, and both would wait for the interpreter.
+        """
+        return self._setup.trust.is_given and self._cell.mailbox.sleepers <= len(self._helpers)
+
+    def _on_late(self) -> None:
+        """The watchdog found a run that takes long, and what waits must not wait for it."""
+        self._setup.trust.seen(QUICK_S)
+        self._cell.mailbox.rouse()
+
     def _turn(self, envelope: Any) -> None:
         if isinstance(envelope, Work):
             self._run(envelope)
@@ -64,7 +76,7 @@ class ThreadStepActor(StepActor):
             super()._turn(envelope)
 
     def _run(self, work: Work) -> None:
-        if self._cell.mailbox.depth:
+        if self._cell.mailbox.depth and not self._is_calm():
             self._call_helper()
         while not self._permits.acquire(LOOK_S):
             if self._is_abandoned:
@@ -76,6 +88,7 @@ class ThreadStepActor(StepActor):
             self._permits.release()
 
     def _run_now(self, work: Work) -> None:
+        work.late = self._on_late
         if not self._begin(work, lambda: self.abandon(work)):
             return
         effects = work.effects = self._setup.effects_for(work.call)
@@ -108,3 +121,5 @@ class ThreadStepActor(StepActor):
         finally:
             with self._helpers_lock:
                 self._helpers.discard(helper)
+            if mailbox.depth:  # It came when this helper seemed to be there for it.
+                mailbox.rouse()

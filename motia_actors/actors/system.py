@@ -213,6 +213,7 @@ class System:
                     concurrency=plan.concurrency,
                     check=plan.check,
                     meter=self._meters[step_id],
+                    trust=self._tree.setups[step_id].trust,
                 )
                 for step_id, plan in plans.items()
             }

@@ -28,7 +28,7 @@ class MailboxTaker(Taker):
             port is None
             or self._deliveries.is_draining
             or port.cell.status != "running"
-            or self._deliveries.count_of(step) >= port.concurrency
+            or self._deliveries.count_of(step) >= port.take_max
             # The router may be about to fill all the room there is.
             or port.cell.mailbox.room < port.lease_max + port.concurrency
         ):

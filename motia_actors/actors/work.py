@@ -12,6 +12,9 @@ from motia_actors.messages import Call, Failed, Outcome
 from motia_actors.promise import Promise
 from motia_actors.runner import Effects
 
+LATE_S = 0.025
+"""A run that takes longer may hold up others; the watchdog sees it at its next look."""
+
 
 class Work:
     """A call with its answer to come. An envelope for the mailbox of a step.
@@ -25,6 +28,7 @@ class Work:
         "answer",
         "call",
         "effects",
+        "late",
         "limit_s",
         "meter",
         "started_s",
@@ -51,6 +55,8 @@ class Work:
         self.started_s: float | None = None
         self.stop: Callable[[], None] | None = None
         """Set while it runs, by the actor that runs it: ends the run early or gives it up."""
+        self.late: Callable[[], None] | None = None
+        """Called once by the watchdog where the run takes long, though not too long."""
 
     def overran(self) -> None:
         """Answer that it ran past its limit, past an asker that is stuck in the handler too."""
@@ -117,6 +123,16 @@ class Running:
             if work.limit_s is not None
             and work.started_s is not None
             and now_s - work.started_s >= work.limit_s
+        ]
+
+    def late(self, *, now_s: float) -> list[Work]:
+        """Works that have been running for LATE_S, and want to be told."""
+        return [
+            work
+            for work in list(self._works.values())
+            if work.late is not None
+            and work.started_s is not None
+            and now_s - work.started_s >= LATE_S
         ]
 
     def works(self) -> list[Work]:

@@ -62,7 +62,7 @@ from motia_actors.stores.lmdb.queue import LmdbEvents
 from motia_actors.stores.lmdb.state import LmdbState
 from motia_actors.stores.lmdb.streams import LmdbStreams
 from motia_actors.stores.lmdb.work import Operation, Work
-from motia_actors.stores.lmdb.writer import Batch, Writer
+from motia_actors.stores.lmdb.writer import Batch, Commit, Writer
 
 T = TypeVar("T")
 
@@ -154,10 +154,13 @@ class LmdbStore(Store):
             size_bytes = limits.check(writes, value_bytes_max=self.value_bytes_max)
         except MotiaError as error:
             return Promise.broken(error)
-        promise: Promise[list[object]] = Promise()
+        is_patient = len(writes) == 1 and _is_patient(writes[0])
+        promise = Promise[list[object]]() if is_patient else Commit(self._writer)
         operations = [self._prepare(write) for write in writes]
         may_refuse = len(writes) > 1 and any(_may_refuse(write) for write in writes)
-        self._writer.put(Batch(operations, size_bytes, promise, may_refuse, may_use_reserve))
+        self._writer.put(
+            Batch(operations, size_bytes, promise, may_refuse, may_use_reserve, is_patient)
+        )
         return promise
 
     def write(self, write: Write[T]) -> T:
@@ -249,6 +252,11 @@ class LmdbStore(Store):
 
         freed: Any = self._writer.run(apply)
         return int(freed)
+
+
+def _is_patient(write: Write[object]) -> bool:
+    """Nobody waits for the write: an acknowledgement that lets no other delivery go."""
+    return write.__class__ is Ack and write.delivery.event.group_id is None
 
 
 def _may_refuse(write: Write[object]) -> bool:

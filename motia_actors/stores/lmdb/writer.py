@@ -1,11 +1,15 @@
 """The writer: takes what queued up while the last commit ran, and commits it as one.
 
-Nothing lingers for company: the batch forms while the previous fsync runs.
+Whoever waits for a commit, with nobody else about, does it on his own thread: that spares two
+changes of threads. Otherwise the writer's own thread does it. What was released together by one
+commit tends to come back together, so the next one waits for as many as the last had, no longer
+than a commit takes. What nobody waits for, acknowledgements, goes along with the next commit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
@@ -31,6 +35,10 @@ from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work
 from motia_actors.threads import Signal, allocate_lock
 
+PATIENCE_S = 0.002
+"""So long an acknowledgement waits for another commit to go along with."""
+_CROWD = 3
+"""From so many on, those who were released together are waited for."""
 _COMMIT_BATCHES_MAX = 256
 _COMMIT_BYTES_MAX = 4 * 2**20
 # With this much room the next commits of all processes together cannot fill it.
@@ -44,7 +52,8 @@ class Batch(msgspec.Struct, frozen=True):
     """One commit, ready to be done; size_bytes is what it adds at most, 0 where it only settles.
 
     `may_refuse`: a queue that is full or a check may refuse it half way. One operation alone never
-    is: it looks before it changes anything. `may_use_reserve`: see Store.commit.
+    is: it looks before it changes anything. `may_use_reserve`: see Store.commit. `is_patient`:
+    nobody waits for it.
     """
 
     operations: Sequence[Operation]
@@ -52,6 +61,32 @@ class Batch(msgspec.Struct, frozen=True):
     promise: Promise[list[object]]
     may_refuse: bool = False
     may_use_reserve: bool = False
+    is_patient: bool = False
+
+
+class Commit(Promise[list[object]]):
+    """What a batch will have answered. Asking for it gets the commit done."""
+
+    __slots__ = ("_writer",)
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def result(self, timeout_s: float | None = None) -> list[object]:
+        """Commit what waits, or wait until somebody did."""
+        if not self.is_done:
+            if timeout_s is None:
+                self._writer.help()
+            else:
+                self._writer.hurry()
+        return super().result(timeout_s)
+
+    def on_done(self, callback: Callable[[Promise[list[object]]], None]) -> None:
+        """Call callback once it is on disk, which is to be soon."""
+        super().on_done(callback)
+        if not self.is_done:
+            self._writer.hurry()
 
 
 _Done = list[tuple[Batch, list[object]]]
@@ -82,6 +117,10 @@ class Writer:
         self._queue_lock = allocate_lock()
         self._commit_lock = allocate_lock()
         self._signal = Signal()
+        self._is_idle = self._is_hurried = False
+        self._urgent, self._wanted = 0, 1
+        self._commit_s = 0.0
+        self._fault: BaseException | None = None
         self._refusal: StoreError | None = StoreClosedError("the store is not open")
 
     @property
@@ -103,10 +142,33 @@ class Writer:
             if refusal is None:
                 self.waiting_bytes += batch.size_bytes
                 self._waiting.append(batch)
-        if refusal is None:
-            self._signal.set()
-        else:
+                self._urgent += not batch.is_patient
+        if refusal is not None:
             batch.promise.set_error(refusal)
+        elif self._is_idle:
+            self._signal.set()
+
+    def hurry(self) -> None:
+        """Have what waits committed soon: somebody waits for it."""
+        self._is_hurried = True
+        if self._is_idle or self._urgent >= self._wanted:
+            self._signal.set()
+
+    def help(self) -> None:
+        """Commit what waits on this thread, unless others are at it or about."""
+        if self._wanted > 1 or not self._commit_lock.acquire(blocking=False):
+            self.hurry()
+            return
+        try:
+            batches = self._take()
+            if batches:
+                self._commit(batches)
+        except BaseException as error:  # noqa: BLE001 (the writer's to fail with, not the helper's)
+            self._fault = error
+        finally:
+            self._commit_lock.release()
+        if self._urgent or self._fault is not None:
+            self.hurry()
 
     def commit_waiting(self, *, wait_s: float) -> int:
         """Commit what waits as one; wait up to wait_s where nothing does.
@@ -115,8 +177,10 @@ class Writer:
             StoreClosedError: the store was closed.
             StoreError: the environment failed; it must be opened anew.
         """
-        if not self._waiting and self._refusal is None:
-            self._signal.wait(wait_s)
+        self._await(wait_s)
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
         with self._commit_lock:
             batches = self._take()
             if not batches:
@@ -125,6 +189,21 @@ class Writer:
                 return 0
             self._commit(batches)
         return len(batches)
+
+    def _await(self, wait_s: float) -> None:
+        """Wait until something is to be committed, and for company where it is worth it."""
+        if not self._waiting and self._refusal is None:
+            self._is_idle = True
+            # Said before the look: whoever puts something after it sees that nobody is awake.
+            if not self._waiting and not self._signal.wait(wait_s):
+                self._wanted = 1
+            self._is_idle = False
+        if not self._waiting or self._refusal is not None:
+            return
+        if not self._is_hurried:
+            self._signal.wait(PATIENCE_S)
+        elif self._urgent < self._wanted:
+            self._signal.wait(self._commit_s)
 
     def run(self, operation: Operation) -> object:
         """Do one operation in a commit of its own, on the calling thread."""
@@ -158,12 +237,16 @@ class Writer:
         batches: list[Batch] = []
         size_bytes = 0
         with self._queue_lock:
+            self._is_hurried = False
             while self._waiting and len(batches) < _COMMIT_BATCHES_MAX:
                 size_bytes += self._waiting[0].size_bytes
                 if batches and size_bytes > _COMMIT_BYTES_MAX:
                     break
                 batches.append(self._waiting.popleft())
                 self.waiting_bytes -= batches[-1].size_bytes
+                self._urgent -= not batches[-1].is_patient
+            if self._urgent:
+                self._is_hurried = True
         return batches
 
     def _commit(self, batches: list[Batch]) -> None:
@@ -189,6 +272,7 @@ class Writer:
             raise
 
     def _commit_as_one(self, batches: list[Batch]) -> None:
+        begun_s = time.monotonic()
         done: _Done = []
         refused: list[tuple[Batch, MotiaError]] = []
         with self._taking() as taking, self._env.write() as txn:
@@ -212,6 +296,9 @@ class Writer:
                 room_bytes -= batch.size_bytes
                 done.append((batch, answers))
             work.finish()
+        self._commit_s += (time.monotonic() - begun_s - self._commit_s) / 8
+        urgent = sum(not batch.is_patient for batch in batches)
+        self._wanted = urgent if urgent >= _CROWD else 1
         self.commits += 1
         self.batches += len(done)
         for batch, answers in done:
@@ -268,6 +355,7 @@ class Writer:
             self._refusal = failure
             waiting = list(self._waiting)
             self._waiting.clear()
+            self._urgent = 0
             self.waiting_bytes = 0
         self._break(waiting, failure)
 
