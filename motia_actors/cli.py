@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from motia_actors.cli_compat import tell
 from motia_actors.cli_data import data
 from motia_actors.cli_dlq import dlq
 from motia_actors.cli_generate import generate
@@ -97,8 +98,18 @@ def dev(**to: Any) -> None:
 @cli.command()
 @project_option
 @click.option("--strict", is_flag=True, help="Fail on warnings too")
-def check(project: Path | None, *, strict: bool) -> None:
-    """Read the project and say what is wrong; exit 1 where something is."""
+@click.option("--compat", is_flag=True, help="Say what of a Motia 0.17 project will be otherwise")
+@click.option("--json", "is_json", is_flag=True, help="With --compat: for programs")
+def check(project: Path | None, *, strict: bool, compat: bool, is_json: bool) -> None:
+    """Read the project and say what is wrong; exit 1 where something is.
+
+    With --compat nothing of the project is run, and exit 1 means that something must be changed.
+    """
+    if is_json and not compat:
+        raise click.UsageError("--json is for --compat")
+    if compat:
+        is_fine = tell(folder_of(project), is_json=is_json, is_strict=strict)
+        sys.exit(0 if is_fine else EXIT_PROBLEMS)
     load_env_file(folder_of(project) / ".env")  # Steps may ask for its variables on import.
     settings = settings_of(project)
     catalog = read_project(settings)
