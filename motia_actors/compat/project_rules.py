@@ -145,7 +145,9 @@ def _manifest(root: Path) -> tuple[str, list[str]]:
 
 def _requirements(root: Path, *, has_python: bool) -> Iterator[Finding]:
     text = read_text(root / "requirements.txt")
-    if (root / "python_modules").is_dir() or (has_python and text and text.strip()):
+    # Who has us among the requirements has installed them beside us.
+    is_beside = text is None or not text.strip() or "motia-actors" in text
+    if (root / "python_modules").is_dir() or (has_python and not is_beside):
         name = "requirements.txt" if text else "python_modules"
         yield Finding(rule="python-modules", file=name)
     ours = _own_requirements()
