@@ -47,17 +47,15 @@ class Walk:
     def __init__(
         self, folder: Path, *, is_installing: bool = False, env: dict[str, str] | None = None
     ) -> None:
-        self._home, self._port, self._is_installing = folder, free_port(), is_installing
+        self._home, self.port, self._is_installing = folder, free_port(), is_installing
         self._state, self._place = folder / ".state", folder / ".place"
         self._place.write_text(f"{folder}\n")
-        path = os.environ["PATH"]
-        if not is_installing:
-            path = f"{Path(sys.executable).parent}{os.pathsep}{path}"
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         kept = {name: value for name, value in os.environ.items() if "MOTIA" not in name}
         kept.pop("VIRTUAL_ENV", None)
         self._env = {
-            **kept, **(env or {}), "PATH": path, "TERM": "dumb", "PYTHONUNBUFFERED": "1",
-            "MOTIA_URL": f"http://127.0.0.1:{self._port}", "STATE": str(self._state),
+            **kept, "PATH": path, **(env or {}), "TERM": "dumb", "PYTHONUNBUFFERED": "1",
+            "MOTIA_URL": f"http://127.0.0.1:{self.port}", "STATE": str(self._state),
             "PLACE": str(self._place), "HOME": str(folder),
         }  # fmt: skip
         self._server: subprocess.Popen[bytes] | None = None
@@ -122,7 +120,7 @@ class Walk:
 
     def run(self, command: str) -> tuple[int, str]:
         """Run a command here; answers its exit status and all that it printed."""
-        asked = ADDRESS.sub(rf"\1:{self._port}", command)
+        asked = ADDRESS.sub(rf"\1:{self.port}", command)
         done = subprocess.run(
             ["bash", "-c", SCRIPT.replace("{command}", asked)],
             env=self._env,
@@ -138,7 +136,7 @@ class Walk:
     def serve(self, command: str, expected: str | None, *, where: str) -> None:
         """Start a server in the place of the one before, and wait until it answers."""
         self.stop()
-        bind = f"--bind 127.0.0.1:{self._port}"
+        bind = f"--bind 127.0.0.1:{self.port}"
         log = self._home / f"served-{where.replace('/', '-')}.log"
         with log.open("wb") as written:
             self._server = subprocess.Popen(
@@ -156,7 +154,7 @@ class Walk:
         def is_ready() -> bool:
             assert self._server is not None
             assert self._server.poll() is None, f"{where}: {command} ended: {said()}"
-            client = Client(self._port)
+            client = Client(self.port)
             try:
                 return client.get("/readyz").status == 200
             except OSError:
@@ -180,7 +178,7 @@ class Walk:
             assert server.wait(30) == 0
 
     def _as_written(self, text: str) -> str:
-        return text.replace(f":{self._port}", ":3000").replace(str(self._home), "~")
+        return text.replace(f":{self.port}", ":3000").replace(str(self._home), "~")
 
 
 def matches(expected: str, printed: str) -> bool:
