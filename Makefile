@@ -21,7 +21,7 @@ EXAMPLE ?= examples/orders
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types workbench screenshots pytest fast stress format docs bench bench-peers clean
+.PHONY: help venv demo test lint types workbench screenshots pytest fast stress format docs links bench bench-peers clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,10 @@ format: $(STAMP)
 # All pages, each link between them and each anchor; -E: nothing is taken from a build before.
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -W --keep-going -E -q -b html docs build/docs
+
+# The links to elsewhere, which takes a network.
+links: $(STAMP)
+	$(BIN)/python -m sphinx -q -b linkcheck docs build/links
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench $(ARGS)

@@ -30,8 +30,11 @@ myst_heading_anchors = 4
 myst_enable_extensions = ["attrs_inline", "deflist", "fieldlist"]
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_class_signature = "separated"
+autodoc_typehints = "signature"
+# A single backtick in a docstring is code.
+default_role = "code"
+add_module_names = False
+autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 nitpicky = False  # the types of other packages are no pages of ours; links of pages are checked
 

@@ -29,6 +29,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "cron": (*_COMMON, *_DRAWN, "emits", "includeFiles", "cron"),
     "noop": (*_COMMON, *_DRAWN),
 }
+# Without these a step runs neither here nor there.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "api": ("path", "method"),
+    "event": ("subscribes",),
+    "cron": ("cron",),
+    "noop": (),
+}
 _DAYS = re.compile(r"(?P<day>\S+)\s+\S+\s+(?P<weekday>\S+)$")
 
 
@@ -61,6 +68,8 @@ def _of_stream(config: Config) -> Iterator[Finding]:
 
 def _strict(config: Config, kind: str) -> Iterator[Finding]:
     """What makes Motia skip the step, which here runs."""
+    if config.is_whole and not config.keys.keys() >= {*_NEEDED[kind]}:
+        return
     for key, entry in config.keys.items():
         if key not in KEYS[kind]:
             yield _at(config, "strict-config", entry, f"key {key!r} of an {kind} step")

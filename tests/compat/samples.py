@@ -108,6 +108,7 @@ SAMPLES: dict[str, Sample] = {
             **ts("  return { status: 200 }", "query: {},"),
             "steps/b_step.py": "config = {\n  'type': 'cron',\n  'name': 'B',\n"
             "  'cron': '0 9 * * *',\n}\ndef handler(c): pass",
+            "steps/c_step.py": "config = {'type': 'event', 'name': 'C', 'topic': 'c'}",
         },
         ["steps/a.step.ts:1", "steps/b_step.py:2"],
     ),
