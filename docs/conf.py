@@ -41,7 +41,11 @@ nitpicky = False  # the types of other packages are no pages of ours; links of p
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 
+smartquotes = False  # `--option` stays as it is typed
+
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_title = f"motia_actors {release}"
 html_copy_source = html_show_sourcelink = False
 html_last_updated_fmt = None

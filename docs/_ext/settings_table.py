@@ -14,7 +14,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from motia_actors.settings import GIB, MIB, SOURCES, Settings
 
-TITLES = ("environment", "field", "default", "meaning")
+TITLES = ("environment and field", "default", "meaning")
+WIDTHS = (40, 15, 45)
 
 
 def shown(value: object) -> str:
@@ -52,22 +53,23 @@ class SettingsTable(SphinxDirective):
         table = nodes.table()
         group = nodes.tgroup(cols=len(TITLES))
         table += group
-        for _ in TITLES:
-            group += nodes.colspec(colwidth=1)
+        for width in WIDTHS:
+            group += nodes.colspec(colwidth=width)
         head, body = nodes.thead(), nodes.tbody()
         group += [head, body]
-        head += _row(TITLES, literal=0)
-        for row in rows():
-            body += _row(row, literal=3)
+        head += _row(*(nodes.paragraph(text=title) for title in TITLES))
+        for source, field, default, meaning in rows():
+            names = nodes.line_block("", _code(source), _code(field))
+            body += _row(names, _code(default), nodes.paragraph(text=meaning))
         return [table]
 
 
-def _row(cells: tuple[str, ...], *, literal: int) -> nodes.row:
-    row = nodes.row()
-    for index, cell in enumerate(cells):
-        inside = nodes.literal(text=cell) if index < literal and cell else nodes.Text(cell)
-        row += nodes.entry("", nodes.paragraph("", "", inside))
-    return row
+def _row(*cells: nodes.Element) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", cell) for cell in cells))
+
+
+def _code(text: str) -> nodes.line:
+    return nodes.line("", "", nodes.literal(text=text) if text else nodes.Text(""))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -17,6 +17,8 @@ _CONFIG = re.compile(
     r"|\bexports\.config\s*=\s*(?P<set>\{)|\bconfig\s*:\s*(?P<inner>\{)"
 )
 _TEXT = re.compile(r"(['\"`])((?:\\.|(?!\1)[^\\\n])*)\1(?:\s*as\s+const)?")
+DEPTH_MAX = 4
+"""No key that a rule looks at lies deeper."""
 UNKNOWN: Any = object()
 """The value of what is not written out as a text, a number or an object."""
 
@@ -103,14 +105,14 @@ def _python_value(node: ast.expr) -> Any:
     return node.value if isinstance(node, ast.Constant) else UNKNOWN
 
 
-def _entry(script: Script, member: Member) -> Entry:
+def _entry(script: Script, member: Member, *, depth: int = 0) -> Entry:
     value: Any = UNKNOWN
     text = _TEXT.fullmatch(member.value)
-    inner = script.inner(member)
+    inner = script.inner(member) if depth < DEPTH_MAX else {}
     if text is not None and not (text[1] == "`" and "${" in text[2]):
         value = text[2]
     elif inner or member.value.startswith("{"):
-        value = {key: _entry(script, one) for key, one in inner.items()}
+        value = {key: _entry(script, one, depth=depth + 1) for key, one in inner.items()}
     elif member.value in ("null", "undefined"):
         value = None
     return Entry(script.line_of(member.at), value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires
@@ -14,6 +15,7 @@ from packaging.utils import canonicalize_name
 from motia_actors.compat.finding import Finding
 from motia_actors.compat.script import Member, Script
 from motia_actors.compat.sources import Sources, read_text
+from motia_actors.configuration import KNOWN
 from motia_actors.settings import SOURCES, read_env_file
 from motia_actors.steps.discovery import SKIPPED
 
@@ -71,7 +73,7 @@ def _config(root: Path) -> Iterator[Finding]:
     for key, member in _exported(script).items():
         at = Finding(rule="", file=name, line=script.line_of(member.at), detail=key)
         match key:
-            case "streamAuth":
+            case _ if key in KNOWN:
                 pass
             case "app":
                 yield _as(at, "app-hook", "")
@@ -193,14 +195,14 @@ def _environment(root: Path, name: str) -> Iterator[Finding]:
 def _drawn(root: Path) -> Iterator[Finding]:
     """Files that only Motia's own workbench and tutorial look at."""
     for folder in ("steps", "src", "tutorial"):
-        for path in sorted((root / folder).rglob("*")):
-            if SKIPPED & set(path.relative_to(root).parts):
-                continue
-            name = path.relative_to(root).as_posix()
-            if _OF_UI.search(path.name):
-                yield Finding(rule="node-component", file=name)
-            elif path.name.endswith("-features.json"):
-                yield Finding(rule="features", file=name)
+        for place, folders, names in os.walk(root / folder):
+            folders[:] = [name for name in folders if name not in SKIPPED and name[0] != "."]
+            for name in names:
+                file = Path(place, name).relative_to(root).as_posix()
+                if _OF_UI.search(name):
+                    yield Finding(rule="node-component", file=file)
+                elif name.endswith("-features.json"):
+                    yield Finding(rule="features", file=file)
 
 
 def _as(at: Finding, rule: str, detail: str) -> Finding:

@@ -126,7 +126,7 @@ def _end_of_no_code(text: str, at: int, before: list[str]) -> int:
         match = _STRING[mark].match(text, at)
     elif mark == "/":
         match = _COMMENT.match(text, at)
-        if match is None and _BEFORE_REGEX.search("".join(before[-20:])):
+        if match is None and _BEFORE_REGEX.search("".join(before[-20:])[-200:]):
             match = _REGEX.match(text, at)
     else:
         return at

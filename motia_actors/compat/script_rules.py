@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
 
 from motia_actors.compat.finding import Finding
 from motia_actors.compat.python_rules import of_text
 from motia_actors.compat.script import Script
 from motia_actors.compat.sources import ScriptFile
 
-# What `import … from 'motia'` gives at run time; tests/compat compares it with motia.mjs.
-SHIM = frozenset(("config", "defineConfig", "step", "globalLogger", "Logger", "MotiaError"))
+_EXPORT = re.compile(
+    r"^export\s+(?:(?:async\s+)?(?:const|class|function\*?)\s+([\w$]+)|\{([^}]*)\})", re.MULTILINE
+)
+
+
+def exported(text: str) -> frozenset[str]:
+    """The names that a module exports."""
+    found: set[str] = set()
+    for name, several in _EXPORT.findall(text):
+        words = [one.split()[-1] for one in several.split(",") if one.strip()]
+        found |= {name} if name else set(words)
+    return frozenset(found)
+
+
+@cache
+def shim() -> frozenset[str]:
+    """What `import … from 'motia'` gives at run time."""
+    module = files("motia_actors.runners") / "javascript" / "motia.mjs"
+    return exported(module.read_text("utf-8"))
+
 
 _IMPORT = re.compile(
     r"\bimport\s+(?!type\b)(?:[\w$]+\s*,?\s*)?(?:\{(?P<names>[^}]*)\})?\s*from\s*"
@@ -84,7 +104,7 @@ def _imports(file: ScriptFile) -> Iterator[Finding]:
             is_value = re.search(
                 rf"\bnew\s+{re.escape(words[-1])}\b|(?<![\w$.]){re.escape(words[-1])}\s*[(.]", rest
             )
-            is_here = of in ("motia", "@motiadev/core") and words[0] in SHIM
+            is_here = of in ("motia", "@motiadev/core") and words[0] in shim()
             if is_value and not is_here:
                 yield _at(file, "motia-value", match.start(), f"{words[0]} of {of}")
 

@@ -69,7 +69,7 @@ def read_sources(root: Path) -> Sources:
         if path.suffix == PYTHON:
             try:
                 tree = ast.parse(text)
-            except (SyntaxError, ValueError):
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue  # `motia-actors check` says what is wrong with it, and where.
             sources.python.append(PythonFile(name, tree, kinds.get(path)))
             needed = _python_imports(tree, path, root)

@@ -10,7 +10,7 @@ import pytest
 from motia_actors.compat.finding import GRADES, RULES, Finding
 from motia_actors.compat.report import as_json, counts, read_findings
 from motia_actors.compat.script import Script
-from motia_actors.compat.script_rules import SHIM
+from motia_actors.compat.script_rules import exported, shim
 from tests.compat.samples import SAMPLES
 from tests.e2e.server import ROOT, write_project
 
@@ -74,6 +74,11 @@ def test_files_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
         "steps/late.step.ts": "export const config = {",
         "package.json": "{",
         "motia.config.ts": "export default {",
+        "steps/deep_step.py": "config = " + "-" * 100_000 + "1",
+        "steps/sum_step.py": "config = " + "1 + " * 100_000 + "1",
+        "steps/deep.step.ts": "export const config = " + "{ a: " * 20_000,
+        "steps/nested.step.ts": "export const config = " + "{ a: " * 3_000 + "1" + " }" * 3_000,
+        "steps/slashes.step.ts": "/ " * 20_000 + " " * 20_000 + "/",
     }
     project = write_project(tmp_path, files)
     (project / "steps" / "bytes_step.py").write_bytes(b"\xff\xfe\x00")
@@ -116,11 +121,10 @@ def test_the_gravest_come_first_and_are_counted(tmp_path: Path) -> None:
     }
 
 
-def test_the_names_that_motia_has_at_run_time_are_those_of_the_shim() -> None:
-    shim = (ROOT / "motia_actors" / "runners" / "javascript" / "motia.mjs").read_text("utf-8")
-    names = re.findall(r"^export (?:const|class) (\w+)|^export \{ (\w+) \}", shim, re.MULTILINE)
-
-    assert {first or second for first, second in names} == SHIM
+def test_the_names_that_motia_has_at_run_time_are_read_from_our_own_module() -> None:
+    assert {"config", "defineConfig", "step", "Logger", "MotiaError"} <= shim()
+    text = "export { a, b as c } from './x'\nexport async function d() {}\nexport const e = 1\n"
+    assert exported(text) == {"a", "c", "d", "e"}
 
 
 @pytest.mark.parametrize(
