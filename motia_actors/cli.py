@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from motia_actors.cli_compat import tell
 from motia_actors.cli_data import data
 from motia_actors.cli_dlq import dlq
 from motia_actors.cli_generate import generate
@@ -108,6 +107,9 @@ def check(project: Path | None, *, strict: bool, compat: bool, is_json: bool) ->
     if is_json and not compat:
         raise click.UsageError("--json is for --compat")
     if compat:
+        # Only here: what it imports is of no use to a server, which starts the sooner without.
+        from motia_actors.cli_compat import tell
+
         is_fine = tell(folder_of(project), is_json=is_json, is_strict=strict)
         sys.exit(0 if is_fine else EXIT_PROBLEMS)
     load_env_file(folder_of(project) / ".env")  # Steps may ask for its variables on import.
