@@ -11,17 +11,23 @@ import click
 
 from motia_actors.compat.finding import GRADES, RULES, Finding
 from motia_actors.compat.report import as_json, counts, read_findings
+from motia_actors.steps.discovery import find_files
 
 TITLES = {"change": "to change", "differs": "otherwise than under Motia", "note": "to know"}
 COLOURS = {"change": "red", "differs": "yellow", "note": "cyan"}
 
 
 def tell(project: Path, *, is_json: bool, is_strict: bool) -> bool:
-    """Print what will be otherwise; answers whether there is nothing that must be changed.
+    """Print what will be otherwise; answers whether there are steps and nothing must be changed.
 
     is_strict: what merely differs counts too.
     """
     findings = read_findings(project)
+    if not find_files(project):
+        click.echo(
+            f"nothing to read: {project} has no steps/*_step.py, *.step.ts or *.step.js", err=True
+        )
+        return False
     if is_json:
         click.echo(json.dumps(as_json(findings), indent=2, ensure_ascii=False))
     else:

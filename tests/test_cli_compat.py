@@ -33,13 +33,17 @@ def check(project: Path, *words: str) -> Result:
 def test_the_exit_status_says_whether_something_must_be_changed(
     tmp_path: Path, rule: str, words: list[str], status: int
 ) -> None:
-    project = write_project(tmp_path, SAMPLES[rule].files)
+    noop = {"steps/z_step.py": "config = {'type': 'noop', 'name': 'Z'}"}
+    project = write_project(tmp_path, {**noop, **SAMPLES[rule].files})
 
     assert check(project, *words).exit_code == status
 
 
 def test_a_rule_is_told_once_with_all_its_places(tmp_path: Path) -> None:
-    lines = check(write_project(tmp_path, SAMPLES["script"].files)).output.splitlines()
+    noop = {"steps/z_step.py": "config = {'type': 'noop', 'name': 'Z'}"}
+    project = write_project(tmp_path, {**noop, **SAMPLES["script"].files})
+
+    lines = check(project).output.splitlines()
 
     assert lines == [
         "change: a script of package.json calls Motia's command line [script]",
@@ -57,6 +61,13 @@ def test_the_report_for_programs_is_json(tmp_path: Path) -> None:
 
     assert told["counts"] == {"change": 1, "differs": 0, "note": 0}
     assert told["findings"][0]["file"] == "steps/a.step.rb"
+
+
+def test_a_folder_without_steps_is_told(tmp_path: Path) -> None:
+    result = check(tmp_path)
+
+    assert result.exit_code == 1
+    assert f"nothing to read: {tmp_path} has no steps" in result.output
 
 
 def test_json_is_for_the_report_alone(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from motia_actors.compat.finding import Finding
 from motia_actors.compat.script import Member, Script
@@ -174,10 +175,14 @@ def _own_requirements() -> dict[str, Requirement]:
 
 
 def _exclude(asked: Requirement, own: Requirement) -> bool:
-    """No version that asked names satisfies own. Only versions that are written out are tried."""
-    pins = [one.version for one in asked.specifier if one.operator in ("==", "~=", "<=")]
-    pins += [one.version for one in asked.specifier if one.operator == "<"]
-    return bool(pins) and not any(own.specifier.contains(pin.rstrip(".*")) for pin in pins)
+    """No version satisfies both. Tried are the bounds that either names, and right above them."""
+    both = asked.specifier & own.specifier
+    try:
+        bounds = [Version(one.version.removesuffix(".*")) for one in both]
+    except InvalidVersion:
+        return False  # Only `===` takes such a thing, and nobody can compare it.
+    tried = {text for one in bounds for text in (str(one), f"{one.base_version}.9999")}
+    return bool(asked.specifier) and not any(map(both.contains, tried))
 
 
 def _environment(root: Path, name: str) -> Iterator[Finding]:

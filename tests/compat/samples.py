@@ -95,8 +95,12 @@ SAMPLES: dict[str, Sample] = {
     ),
     "python-modules": Sample({**py("pass"), "requirements.txt": "httpx\n"}, ["requirements.txt"]),
     "requirement": Sample(
-        {"requirements.txt": "# pinned\n-r more.txt\nclick==7.1.2\nfalcon>=4\nhttpx==0.1\n"},
-        ["requirements.txt:3"],
+        {
+            "requirements.txt": "# pinned\n-r more.txt\nclick==7.1.2\nfalcon>=4\nhttpx==0.1\n"
+            "falcon==4.*\nlmdb<3\nlmdb<4,>3\nlmdb\nmsgspec~=0.18.1\nmine @ https://host/mine.zip\n"
+            "click===of today\nclick===today\nlmdb==3.0rc1,<9\nclick~=8.2\n"
+        },
+        [f"requirements.txt:{line}" for line in (3, 7, 10, 14)],
     ),
     "variable": Sample(
         {".env": "KEY=1\nMOTIA_REDIS_HOST=redis\nMOTIA_STORE=memory://\nBULLMQ_PREFIX=x\n"},
