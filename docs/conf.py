@@ -38,6 +38,9 @@ autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 nitpicky = False  # the types of other packages are no pages of ours; links of pages are checked
 
+# Blocks of code are tried by tests/docs; some have a `…`, which no lexer knows.
+suppress_warnings = ["misc.highlighting_failure"]
+
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 

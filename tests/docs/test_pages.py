@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from tests.e2e.server import EXAMPLES, ROOT, copy_project, write_project
 
 # Nothing here can try these: a picture in text, and files of other programs.
 UNTRIED = {"text", "", "dockerfile", "nginx", "html"}
+# A line that stands for what is left out.
+ELLIPSIS = re.compile(r"^[ \t]*…,?\n", re.MULTILINE)
+STEP = re.compile(r"[._](?:step|stream)\.")
 DIRECTIVES = re.compile(r"\{[\w-]+\}")
 TRIED = {"python", "ts", "js", "json", "toml", "ini", "sh", "console"}
 STRIP = "process.stdin.toArray().then((a) => require('module').stripTypeScriptTypes(a.join('')))"
@@ -51,16 +55,20 @@ def test_most_blocks_are_run_and_not_only_compiled() -> None:
 @pytest.mark.slow
 @by_id(of("python"))
 def test_python_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tree = ast.parse(block.text)
-    if block.how == "compile" or block.page in (*TUTORIAL, FIVE_MINUTES):
+    text = ELLIPSIS.sub("", block.text)
+    is_inside = re.search(r"^(?:return|await)\b", text, re.MULTILINE) is not None
+    if is_inside:  # Of a handler, whose names are not here: it can be read, and not run.
+        text = f"async def handler(req, context):\n{textwrap.indent(text, '    ')}"
+    tree = ast.parse(text)
+    if block.how == "compile" or is_inside or block.page in (*TUTORIAL, FIVE_MINUTES):
         compile(tree, block.id, "exec")  # The walk through its page runs it.
         return
     names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     if any(name.startswith("test_") for name in names):
         _run_tests(block, tmp_path)
-    elif re.search(r"^config = ", block.text, re.MULTILINE) and block.path != "motia_config.py":
+    elif '"type"' in text or STEP.search(block.path or ""):
         name = "steps/a_step.py" if block.path is None else block.path
-        _load(tmp_path, {name: block.text}, has_handler="def handler" in block.text)
+        _load(tmp_path, {name: text}, has_handler="def handler" in text)
     else:
         monkeypatch.chdir(tmp_path)
         exec(compile(tree, block.id, "exec"), {"__name__": "snippet"})
@@ -109,9 +117,14 @@ def test_typescript_and_javascript_load(block: Block, tmp_path: Path) -> None:
         name = block.path or f"steps/a.step.{block.language}"
         _load(tmp_path, {name: block.text}, has_handler=True)
         return
+    text = block.text
+    if re.search(r"^return\b", text, re.MULTILINE):  # Of a handler.
+        imports = "".join(re.findall(r"^import .*\n", text, re.MULTILINE))
+        body = re.sub(r"^import .*\n", "", text, flags=re.MULTILINE)
+        text = f"{imports}async () => {{\n{body}}}\n"
     done = subprocess.run(
         [find_node(), "--no-warnings", "-e", STRIP],
-        input=block.text, capture_output=True, text=True, timeout=30, check=False,
+        input=text, capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
