@@ -37,7 +37,7 @@ RULES: Mapping[str, Rule] = {
     "app-hook": Rule(
         "change",
         "the Express hook `app` of motia.config is not called, so what it mounts is missing",
-        "write its endpoints as api steps and its middleware into the steps' `middleware`",
+        "write api steps for its endpoints, `middleware` in motia.config, and set MOTIA_STATIC",
     ),
     "plugin": Rule(
         "change",
