@@ -3,6 +3,7 @@
 #   make demo    make the environment and serve examples/orders on http://127.0.0.1:3000
 #   make test    make the environment and pass everything: lint, types, tests
 #   make stress  run the long tests of faults, which want root and fiu-utils for some of them
+#   make docs    build the documentation into build/docs; a warning or a dead link fails
 #   make bench   make the environment and run all benchmarks with the peers that are there
 #   make bench-peers   make an environment with every peer, Motia too, and run all beside them
 #
@@ -20,7 +21,7 @@ EXAMPLE ?= examples/orders
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types workbench screenshots pytest fast stress format bench bench-peers clean
+.PHONY: help venv demo test lint types workbench screenshots pytest fast stress format docs links bench bench-peers clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -31,13 +32,13 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --no-input \
-		--constraint constraints.txt --editable '.[test,bench]'
+		--constraint constraints.txt --editable '.[test,bench,docs]'
 	@touch $@
 
 demo: $(STAMP)
 	$(BIN)/motia-actors start --project $(EXAMPLE) $(ARGS)
 
-test: lint types pytest
+test: lint types docs pytest
 
 # Quick where its sources did not change.
 workbench: $(STAMP)
@@ -67,6 +68,14 @@ stress: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# All pages, each link between them and each anchor; -E: nothing is taken from a build before.
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -W --keep-going -E -q -b html docs build/docs
+
+# The links to elsewhere, which takes a network.
+links: $(STAMP)
+	$(BIN)/python -m sphinx -q -b linkcheck docs build/links
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench $(ARGS)

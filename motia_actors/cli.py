@@ -97,8 +97,21 @@ def dev(**to: Any) -> None:
 @cli.command()
 @project_option
 @click.option("--strict", is_flag=True, help="Fail on warnings too")
-def check(project: Path | None, *, strict: bool) -> None:
-    """Read the project and say what is wrong; exit 1 where something is."""
+@click.option("--compat", is_flag=True, help="Say what of a Motia 0.17 project will be otherwise")
+@click.option("--json", "is_json", is_flag=True, help="With --compat: for programs")
+def check(project: Path | None, *, strict: bool, compat: bool, is_json: bool) -> None:
+    """Read the project and say what is wrong; exit 1 where something is.
+
+    With --compat nothing of the project is run, and exit 1 means that something must be changed.
+    """
+    if is_json and not compat:
+        raise click.UsageError("--json is for --compat")
+    if compat:
+        # Only here: what it imports is of no use to a server, which starts the sooner without.
+        from motia_actors.cli_compat import tell
+
+        is_fine = tell(folder_of(project), is_json=is_json, is_strict=strict)
+        sys.exit(0 if is_fine else EXIT_PROBLEMS)
     load_env_file(folder_of(project) / ".env")  # Steps may ask for its variables on import.
     settings = settings_of(project)
     catalog = read_project(settings)

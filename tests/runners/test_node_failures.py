@@ -117,11 +117,42 @@ def test_a_stack_leads_through_awaits_to_the_authors_lines(rig: Rig, node: NodeP
     assert "steps/a.step.ts:7:" in lines[2]
 
 
+def test_slips_that_motia_lets_pass_are_let_pass_and_told(rig: Rig, node: NodeProject) -> None:
+    handler = node.handler(
+        """
+        const set = await ctx.state.set('k', { n: 1 })
+        const got = await ctx.state.get('k')
+        await ctx.emit('order.created', { id: 'positional' })
+        await ctx.emit({ type: 'order.created', payload: { id: 'named' } })
+        return { status: 200, body: [set, got] }
+        """
+    )
+
+    assert rig.value(handler)["body"] == [None, None]
+    assert rig.store.events.depth("steps/charge_step.py").waiting == 2
+    told = [line["msg"] for line in rig.lines() if line["level"] == "warn"]
+    assert told == [
+        (
+            "context.state.set with 2 arguments is not Motia's way; write "
+            "context.state.set(group, key, value)"
+        ),
+        (
+            "context.state.get with 1 arguments is not Motia's way; write "
+            "context.state.get(group, key)"
+        ),
+        (
+            "context.emit('order.created', data) is not Motia's way; write "
+            "context.emit({ topic: 'order.created', data })"
+        ),
+        "context.emit({ type: … }) is not Motia's way; write context.emit({ topic: … })",
+        "context.emit({ payload: … }) is not Motia's way; write context.emit({ data: … })",
+    ]
+
+
 @pytest.mark.parametrize(
     ("call", "name", "code"),
     [
-        ("ctx.emit('order.created')", "UsageError", "USAGE"),
-        ("ctx.state.set('g')", "UsageError", "USAGE"),
+        ("ctx.emit(7)", "UsageError", "USAGE"),
         ("ctx.streams.chatMessages.set('g', 'i', [1])", "UsageError", "USAGE"),
         ("ctx.state.set('g', 'k', (() => { const a = {}; a.a = a; return a })())",
          "PayloadError", "PAYLOAD"),

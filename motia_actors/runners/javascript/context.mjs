@@ -2,6 +2,9 @@
 import { MotiaError } from './wire.mjs'
 
 const STATE = { get: 2, set: 3, delete: 2, getGroup: 1, clear: 1 }
+const STATE_USAGE = { get: 'group, key', set: 'group, key, value', delete: 'group, key', getGroup: 'group', clear: 'group' }
+// What is written in place of a key of `emit`.
+const SLIPS = [['type', 'topic'], ['payload', 'data'], ['delaySeconds', 'delay']]
 const STREAM = { get: 2, set: 3, update: 3, delete: 2, getGroup: 1, send: 2 }
 
 /** The context of one call; `ask` sends a request and answers a promise of its reply. */
@@ -11,12 +14,36 @@ export function contextOf({ traceId, flows, delivery, streams }, ask, log, signa
     flows,
     delivery,
     signal,
-    emit: (event) => ask('emit', [event]),
+    emit: (...given) => ask('emit', [asEvent(given, log)]),
     cancel: (eventId) => ask('cancel', [eventId]),
-    state: methods(STATE, (name, given) => ask(`state.${name}`, given)),
+    state: methods(STATE, (name, given) => {
+      if (given.length === STATE[name]) return ask(`state.${name}`, given)
+      // As Motia does: nothing.
+      slipped(log, `state.${name} with ${given.length} arguments`, `state.${name}(${STATE_USAGE[name]})`)
+      return Promise.resolve(null)
+    }),
     streams: streamsOf(streams, ask, log),
     logger: loggerOf(log),
   }
+}
+
+function asEvent([event, data], log) {
+  if (typeof event === 'string') {
+    slipped(log, `emit('${event}', data)`, `emit({ topic: '${event}', data })`)
+    return { topic: event, data }
+  }
+  if (event === null || typeof event !== 'object') return event
+  for (const [wrong, right] of SLIPS) {
+    if (right in event || !(wrong in event)) continue
+    slipped(log, `emit({ ${wrong}: … })`, `emit({ ${right}: … })`)
+    event = { ...event, [right]: event[wrong] }
+  }
+  return event
+}
+
+/** Say what to write in place of what was written. */
+function slipped(log, wrote, right) {
+  log('warn', `context.${wrote} is not Motia's way; write context.${right}`)
 }
 
 function methods(counts, call) {
