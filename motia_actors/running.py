@@ -26,13 +26,18 @@ from motia_actors.parts import (
     log_sink_of,
     origins_of,
     project_of,
+    rates_of,
+    static_of,
     store_of,
+    uploads_of,
+    web_settings_of,
 )
 from motia_actors.runner import Handler
 from motia_actors.runners.pool import ThreadPool
 from motia_actors.settings import Settings
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step
+from motia_actors.steps.files import with_files
 from motia_actors.steps.schedule import Schedule
 from motia_actors.steps.schema import Validator, compile_schema
 from motia_actors.store import Store
@@ -41,10 +46,9 @@ from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import native_calls
 from motia_actors.traced import effects_of
 from motia_actors.watch import Watcher
-from motia_actors.web.api import ApiRoute, Front, WebSettings
+from motia_actors.web.api import ApiRoute, Front
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
-from motia_actors.web.limits import Limits
 from motia_actors.workbench.mounting import guarded, workbench_routes
 from motia_actors.workbench.recorder import recorded
 
@@ -93,6 +97,7 @@ class Running:
         self.observatory.attach(
             self.system, lambda: self.project.catalog, sockets=lambda: self.live.count
         )
+        self.rates, self.uploads = rates_of(settings, clock), uploads_of(settings)
         self.front = self._front()
         self._askers = ThreadPool(name="access")
         self.live = Live(
@@ -119,6 +124,7 @@ class Running:
         logger.setLevel(logging.DEBUG)
         logger.propagate = False
         self.store.open()
+        self.uploads.clean()
         self.system.start()
         catalog = self.project.read()
         self._report(catalog.problems)
@@ -159,6 +165,8 @@ class Running:
             logger.warning("stopped with work unfinished; it is run again")
         self.observatory.close()
         self.store.close()
+        self.rates.close()
+        self.uploads.close()
         self._askers.close()
         self.languages.close()
         logger.removeHandler(self._handler)
@@ -188,7 +196,8 @@ class Running:
                 method=step.method,
                 path=step.path,
                 flows=step.flows,
-                body=_compiled(step.body_schema),
+                body=_compiled(with_files(step.body_schema)),
+                rate=step.infrastructure.rate,
             )
             for step in catalog.api_steps
             if step.id in plans
@@ -231,7 +240,8 @@ class Running:
 
     def _front(self) -> Front:
         settings, offload = self.settings, native_calls(OFFLOADED_MAX)
-        limits = Limits(body_bytes_max=settings.body_bytes_max)
+        web = web_settings_of(settings)
+        limits = web.limits
         desk = Desk(
             store=self.store,
             system=self.system,
@@ -240,11 +250,7 @@ class Running:
             tracer=self.observatory.tracer,
         )
         return Front(
-            WebSettings(
-                limits=limits,
-                validate=settings.validate,
-                cors=origins_of(settings.cors),
-            ),
+            web,
             asker=self.system,
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
             watch=self.observatory.watch,
@@ -259,7 +265,10 @@ class Running:
                     *workbench_routes(self, limits, offload=offload),
                 ],
             ),
+            fallback=static_of(settings),
             offload=offload,
+            rates=self.rates,
+            uploads=self.uploads,
         )
 
     def _new_event(self, topic: str, step: Step) -> Event:

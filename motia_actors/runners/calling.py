@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from motia_actors.errors import ChildDiedError, MissingExtraError, PayloadError, SettingsError
 from motia_actors.messages import Call, Failed, Outcome, Returned
+from motia_actors.pieces import Pieces
 from motia_actors.promise import Promise
 from motia_actors.runner import Effects, Handler
 from motia_actors.runners import frames
@@ -43,8 +44,8 @@ class ChildHandler(Handler):
     def run(self, call: Call, effects: Effects) -> Outcome:
         """Call the handler and wait for it and for all its effects."""
         try:
-            _, _, answer = self._begin(call, effects)
-            outcome = _outcome(answer.result())
+            child, asked_id, answer = self._begin(call, effects)
+            outcome = _outcome(answer.result(), child, asked_id)
         except Exception as error:  # noqa: BLE001 (boundary to user code)
             outcome = _broken(error)
         settled = effects.settle()
@@ -59,7 +60,7 @@ class ChildHandler(Handler):
         except Exception as error:  # noqa: BLE001 (boundary to user code)
             return _broken(error)
         try:
-            outcome = _outcome(await wait_for(answer))
+            outcome = _outcome(await wait_for(answer), child, asked_id)
         except asyncio.CancelledError:
             child.give_up(asked_id)
             raise
@@ -86,8 +87,27 @@ class ChildHandler(Handler):
         )
 
 
-def _outcome(frame: frames.Frame) -> Outcome:
-    return Returned(frames.returned(frame)) if frame.e is None else frames.failed(frame.e)
+class ChildPieces(Pieces):
+    """The body that a call in a child answers with, as it comes."""
+
+    def __init__(self, child: Child, asked_id: int) -> None:
+        self._child, self._asked_id = child, asked_id
+
+    def pull(self) -> Promise[bytes | None]:
+        """Ask the child."""
+        return self._child.pull(self._asked_id)
+
+    def close(self) -> None:
+        """Have the child end the call; nothing happens where it is over."""
+        self._child.give_up(self._asked_id)
+
+
+def _outcome(frame: frames.Frame, child: Child, asked_id: int) -> Outcome:
+    if frame.e is not None:
+        return frames.failed(frame.e)
+    if frame.s:
+        return Returned({**frame.v, "body": ChildPieces(child, asked_id)})
+    return Returned(frames.returned(frame))
 
 
 def _broken(error: Exception) -> Failed:

@@ -118,6 +118,8 @@ class Exchange:
         """What a long answer waits for when the client does not keep up."""
         self.is_cut = False
         """The connection is gone."""
+        self.on_cut: Callable[[], None] | None = None
+        """Called on the loop when it goes."""
         self._host = host
         self._parts: list[bytes] = []
         self._size = 0
@@ -125,6 +127,7 @@ class Exchange:
         environ["motia_actors.take_over"] = self._take_over
         environ["motia_actors.loop"] = host.loop
         environ["motia_actors.desert"] = self.desert
+        environ["motia_actors.on_cut"] = self._watch_cut
         environ["wsgi.early_hints"] = self._early_hints
 
     def run(self) -> bool:
@@ -136,7 +139,8 @@ class Exchange:
                 answer.force_close()
             host.begin(self.head)
             self._respond()
-        except _CutError:
+        except (_CutError, BrokenPipeError):
+            # Without its end: a body that broke off must not be taken for a whole one.
             answer.force_close()
         # Whatever the application raises, the thread and the connection go on, or end in order.
         except BaseException:
@@ -206,6 +210,11 @@ class Exchange:
         """Answer 504 in the place of a handler that hangs, and replace its thread."""
         if self._settled.acquire(blocking=False):
             self._host.desert(self)
+
+    def _watch_cut(self, callback: Callable[[], None]) -> None:
+        self.on_cut = callback
+        if self.is_cut:
+            callback()
 
     def _take_over(
         self, status: str, headers: list[tuple[str, str]], make: Callable[[], asyncio.Protocol]
