@@ -289,7 +289,8 @@ class _StepEndpoint:
             return
         on_cut = req.env.get(ON_CUT)
         if on_cut is not None:
-            on_cut(streaming.cut)
+            # No browser ends its half of a connection on which it listens for events.
+            on_cut(streaming.cut, has_eof=streaming.is_events)
         if not streaming.is_events:
             try:
                 streaming.prepare()

@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
         self._body_size = 0
         self._begun_s = 0.0
         self._is_reading = True
-        self._is_full = False
+        self._is_full = self.is_at_eof = False
         self._unsent = 0
         self.due_s = 0.0
         """When something must have happened; the service looks now and then."""
@@ -107,6 +107,9 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client has said all; it may still read the answer to it."""
+        self.is_at_eof = True
+        if self._exchange is not None and self._exchange.on_eof is not None:
+            self._exchange.on_eof()
         return self._phase == BUSY and not self._transport.get_extra_info("sslcontext")
 
     def data_received(self, data: bytes) -> None:

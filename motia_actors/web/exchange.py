@@ -120,6 +120,8 @@ class Exchange:
         """The connection is gone."""
         self.on_cut: Callable[[], None] | None = None
         """Called on the loop when it goes."""
+        self.on_eof: Callable[[], None] | None = None
+        """Called on the loop when the client has said that it sends no more."""
         self._host = host
         self._parts: list[bytes] = []
         self._size = 0
@@ -211,9 +213,12 @@ class Exchange:
         if self._settled.acquire(blocking=False):
             self._host.desert(self)
 
-    def _watch_cut(self, callback: Callable[[], None]) -> None:
+    def _watch_cut(self, callback: Callable[[], None], *, has_eof: bool) -> None:
+        """Have callback called when the client is gone; has_eof: a half-closed one counts."""
         self.on_cut = callback
-        if self.is_cut:
+        if has_eof:
+            self.on_eof = callback
+        if self.is_cut or (has_eof and self.owner.is_at_eof):
             callback()
 
     def _take_over(
