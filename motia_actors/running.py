@@ -17,6 +17,7 @@ from motia_actors.clock import Clock
 from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk
 from motia_actors.effects import World
+from motia_actors.errors import UsageError
 from motia_actors.live.hub import Live
 from motia_actors.messages import Event, Failed
 from motia_actors.observing import Observatory
@@ -110,6 +111,7 @@ class Running:
         )
         self._handler = SinkHandler(self.log, clock=clock)
         self._watcher: Watcher | None = None
+        self._around: Callable[[Handler], Handler] | None = None
 
     def start(self) -> None:
         """Open, read, start, serve; where that fails, let go of everything again."""
@@ -128,9 +130,10 @@ class Running:
         self.system.start()
         catalog = self.project.read()
         self._report(catalog.problems)
-        self._apply(catalog, changed=None)
         configuration = read_configuration(self.settings.project, self.languages)
         self._report(configuration.problems)
+        self._around = configuration.around
+        self._apply(catalog, changed=None)
         self.live.desk.door = Doorkeeper(
             self._askers.submit,
             origins=origins_of(self.settings.cors),
@@ -187,7 +190,9 @@ class Running:
             handler = catalog.handlers.get(step.id)
             if step.kind != "noop" and handler is not None:
                 # The catalog does not know what a handler is; the runner that made it does.
-                plans[step.id] = self._plan(step, cast("Handler", handler), world)
+                wrapped = self._guarded(step, cast("Handler", handler))
+                if wrapped is not None:
+                    plans[step.id] = self._plan(step, wrapped, world)
         self.system.apply(plans, changed=changed)
         self.front.mount(
             ApiRoute(
@@ -202,6 +207,16 @@ class Running:
             for step in catalog.api_steps
             if step.id in plans
         )
+
+    def _guarded(self, step: Step, handler: Handler) -> Handler | None:
+        """The handler behind the project's middleware; None where it cannot be, and must."""
+        if step.kind != "api" or self._around is None:
+            return handler
+        try:
+            return self._around(handler)
+        except UsageError as error:
+            self._log("error", f"{step.id} is left out: {error}")
+            return None
 
     def _plan(self, step: Step, handler: Handler, world: World) -> StepPlan:
         settings = self.settings

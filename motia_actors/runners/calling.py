@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from motia_actors.errors import ChildDiedError, MissingExtraError, PayloadError, SettingsError
@@ -26,6 +26,7 @@ class ChildHandler(Handler):
         file: What they are to run.
         version: How often it was read anew.
         describe: What of a call a child of this language is told, as fields of a frame.
+        around: The file, and its version, whose middleware goes before the step's own.
     """
 
     is_async = True
@@ -37,9 +38,24 @@ class ChildHandler(Handler):
         *,
         version: int = 0,
         describe: Callable[[Call], dict[str, object]],
+        around: Mapping[str, object] | None = None,
     ) -> None:
         self.children, self.file, self._version = children, file, version
-        self._describe = describe
+        self._describe, self._around = describe, around
+        self._origin: ChildHandler | None = None
+
+    def behind(self, config: str) -> ChildHandler:
+        """The same handler, with the middleware of a config file of its language around its own."""
+        handler = ChildHandler(
+            self.children,
+            self.file,
+            version=self._version,
+            describe=self._describe,
+            around={"file": config, "version": 0},
+        )
+        # Children end when the handler that they were made for is let go of.
+        handler._origin = self
+        return handler
 
     def run(self, call: Call, effects: Effects) -> Outcome:
         """Call the handler and wait for it and for all its effects."""
@@ -84,6 +100,7 @@ class ChildHandler(Handler):
             flows=call.flows,
             **self._describe(call),
             **({"bytes": places} if places else {}),
+            **({"around": self._around} if self._around else {}),
         )
 
 

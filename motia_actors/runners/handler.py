@@ -49,6 +49,15 @@ class PythonHandler(Handler):
         self._are_async = tuple(is_async(one) for one in (*self._middleware, function))
         self.is_async = any(self._are_async)
 
+    def behind(self, middleware: Sequence[Callable[..., Any]]) -> PythonHandler:
+        """The same handler, with more middleware around its own."""
+        return PythonHandler(
+            self._function,
+            (*middleware, *self._middleware),
+            pool=self._pool,
+            state_envelope=self._wraps_state,
+        )
+
     def run(self, call: Call, effects: Effects) -> Outcome:
         """Call the handler and wait for it and for all its effects."""
         return contextvars.copy_context().run(self._run, call, effects)

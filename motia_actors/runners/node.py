@@ -18,9 +18,10 @@ from motia_actors.errors import (
     SettingsError,
     StepLoadError,
     TimeLimitError,
+    UsageError,
 )
 from motia_actors.messages import Call
-from motia_actors.runner import Loaded, Runner
+from motia_actors.runner import Handler, Loaded, Runner
 from motia_actors.runners.calling import ChildHandler
 from motia_actors.runners.child import Child
 from motia_actors.runners.children import Children, Limits
@@ -39,7 +40,7 @@ OUTSIDE_HEAP_MIB = 48
 """What of a limit of memory is left to Node itself; the rest is the heap of steps."""
 SHAPES_ALL = re.compile(r"tsconfig.*\.json|package\.json")
 """Files that say how others are loaded."""
-CONFIG_KEYS = frozenset({"streamAuth"})
+CONFIG_KEYS = frozenset({"middleware", "streamAuth"})
 """What of `motia.config.ts` this runtime does; the rest is named to whoever reads it."""
 
 
@@ -128,9 +129,9 @@ class NodeRunner(Runner):
     def load_config(self, path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Read `motia.config.ts` or `.js`: what of it is done here, and the keys that are not.
 
-        The first is `{}` or `{"streamAuth": {"contextSchema": …, "authenticate": …}}`, where
+        The first may have `{"streamAuth": {"contextSchema": …, "authenticate": …}}`, where
         `authenticate` is an async function of `{"headers": …, "url": …}` that may be awaited on
-        any loop.
+        any loop, and `middleware`: how many functions there are, which stay in Node.
 
         Raises:
             StepLoadError: it cannot be loaded.
@@ -139,10 +140,25 @@ class NodeRunner(Runner):
         version = self._next_version(full)
         read = self._ask_load(self._shared, full, version, what="config")
         config = self._with_functions(self._shared, read, full, version, what="config") or {}
+        if read["middleware"]:
+            config["middleware"] = read["middleware"]
         return (
             {key: value for key, value in config.items() if key in CONFIG_KEYS},
             tuple(sorted(config.keys() - CONFIG_KEYS)),
         )
+
+    def behind(self, handler: Handler, config: Path) -> Handler:
+        """The handler behind the middleware of a config file.
+
+        Raises:
+            UsageError: it is of another language, so that this middleware cannot be around it.
+        """
+        if not isinstance(handler, ChildHandler) or not handler.file.endswith(self.suffixes):
+            raise UsageError(
+                f"the middleware of {config.name} runs in Node, and this step does not; "
+                "write it in motia_config.py, where it is around the steps of every language"
+            )
+        return handler.behind(os.path.normpath(self._root / config))
 
     def affected(self, paths: frozenset[Path]) -> set[Path]:
         """Find the loaded files that import any of paths, as far as the processes told."""

@@ -71,7 +71,8 @@ async function describe({ file, version, what }) {
   const functions = []
   const data = await dataOf(config, file, functions)
   const handler = module.handler === undefined ? null : typeof module.handler
-  return { config: data ?? null, functions, handler, files: filesOf(file) }
+  const middleware = what === 'config' ? middlewareOf(config).length : 0
+  return { config: data ?? null, functions, handler, middleware, files: filesOf(file) }
 }
 
 const SCHEMAS = new Set(['input', 'bodySchema', 'schema', 'contextSchema'])
@@ -134,7 +135,8 @@ async function attempt(call, frame) {
     for (const path of frame.bytes ?? []) restore(frame.input, path)
     const context = contextOf(
       { ...frame, streams }, (method, given) => ask(call, method, given), logOf(call), call.abort.signal)
-    let value = await layer(0, frame.kind === 'api' ? middlewareOf(config) : [], frame, frame.input, context, handler)
+    const shared = frame.around ? middlewareOf((await load(frame.around.file, frame.around.version)).whole) : []
+    const value = await layer(0, frame.kind === 'api' ? [...shared, ...middlewareOf(config)] : [], frame, frame.input, context, handler)
     if (call.open) await quiet(call)
     const source = sourceOf(value?.body)
     if (source) begin(call, value, source)
