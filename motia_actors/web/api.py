@@ -46,7 +46,7 @@ from motia_actors.web.replies import Reply, add_etag, close_body, encode_reply
 from motia_actors.web.requests import read_request
 from motia_actors.web.router import Router
 from motia_actors.web.routes import Route, Table, problem_of
-from motia_actors.web.streaming import ON_CUT, Streaming, Streams
+from motia_actors.web.streaming import Streaming, Streams, watch_client
 from motia_actors.web.uploads import UPLOADS, Uploads, remove_files
 from motia_actors.web.watch import RequestWatch
 
@@ -287,10 +287,7 @@ class _StepEndpoint:
         if streaming is None:
             resp.fill_json(503, {"error": NO_ROOM}, retry_after(1.0))
             return
-        on_cut = req.env.get(ON_CUT)
-        if on_cut is not None:
-            # No browser ends its half of a connection on which it listens for events.
-            on_cut(streaming.cut, has_eof=streaming.is_events)
+        watch_client(req.env, streaming)
         if not streaming.is_events:
             try:
                 streaming.prepare()

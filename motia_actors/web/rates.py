@@ -26,33 +26,37 @@ from motia_actors.web.answers import Endpoint, Response, retry_after
 ROWS = 8192
 PLACES = 8
 """In a row: so many clients whose digests begin alike are known at a time."""
-_PLACE = struct.Struct("<8sd")
+_PLACE = struct.Struct("<8sq")
 _ROW_BYTES = PLACES * _PLACE.size
 _LOCKS = 64
 
 
 class Taken(NamedTuple):
-    """What came of asking a bucket. `full_s`: when it is to be full again."""
+    """What came of asking a bucket. `full_ns`: when it is to be full again."""
 
     is_allowed: bool
-    full_s: float
+    full_ns: int
     remaining: int
     reset_s: float
     retry_s: float
 
 
-def take(full_s: float, now_s: float, limit: RateLimit) -> Taken:
-    """Take one request from the bucket that is full at full_s. Pure."""
-    step_s = limit.period_s / limit.count
+def take(full_ns: int, now_ns: int, limit: RateLimit) -> Taken:
+    """Take one request from the bucket that is full at full_ns. Pure.
+
+    Times are whole nanoseconds since 1970: a sum of many steps stays exact enough.
+    """
+    period_ns = round(limit.period_s * 1e9)
+    step_ns = max(1, round(period_ns / limit.count))
     # Where the clock was put back a bucket is at most empty.
-    wait_s = min(max(0.0, full_s - now_s), limit.period_s)
-    # Half a step of slack: the sum of many steps is not exact.
-    if wait_s + step_s > limit.period_s + step_s / 2:
-        retry_s = wait_s + step_s - limit.period_s
-        return Taken(False, now_s + wait_s, 0, wait_s, retry_s)
-    wait_s += step_s
-    remaining = int((limit.period_s - wait_s) / step_s + 0.5)
-    return Taken(True, now_s + wait_s, max(0, remaining), wait_s, 0.0)
+    wait_ns = min(max(0, full_ns - now_ns), period_ns)
+    # Half a step of slack: count times the rounded step is not quite the period.
+    if wait_ns + step_ns > period_ns + step_ns // 2:
+        retry_s = max(0, wait_ns + step_ns - period_ns) / 1e9
+        return Taken(False, now_ns + wait_ns, 0, wait_ns / 1e9, retry_s)
+    wait_ns += step_ns
+    remaining = max(0, (period_ns - wait_ns + step_ns // 2) // step_ns)
+    return Taken(True, now_ns + wait_ns, remaining, wait_ns / 1e9, 0.0)
 
 
 class RateTable:
@@ -103,13 +107,13 @@ class RateTable:
         start = row * _ROW_BYTES
         places = list(_PLACE.iter_unpack(rows[start : start + _ROW_BYTES]))
         at = next((at for at, (held, _) in enumerate(places) if held == digest), None)
-        full_s = 0.0
+        full_ns = 0
         if at is None:
             at = min(range(PLACES), key=lambda one: places[one][1])
         else:
-            full_s = places[at][1]
-        taken = take(full_s, self._now_s(), limit)
-        _PLACE.pack_into(rows, start + at * _PLACE.size, digest, taken.full_s)
+            full_ns = places[at][1]
+        taken = take(full_ns, round(self._now_s() * 1e9), limit)
+        _PLACE.pack_into(rows, start + at * _PLACE.size, digest, taken.full_ns)
         return taken
 
     def _open(self) -> mmap.mmap:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote
 
 import falcon
 
@@ -64,14 +65,16 @@ class StaticFiles:
         return [Route("GET", path, self._answer) for path in (base or "/", f"{base}/*")]
 
     def _answer(self, req: falcon.Request, resp: Response, _params: dict[str, str]) -> None:
-        path = route_path(req.env).lstrip("/")
-        path = path[len(self._prefix) :].lstrip("/")
+        # Of several slashes at the beginning one is left: two would name another host below.
+        asked = route_path(req.env).lstrip("/")
+        path = unquote(asked[len(self._prefix) :].lstrip("/"))
         name = PAGE if not path or path.endswith("/") else path
         file = self._open(path)
         if file is None and path and not path.endswith("/") and self._is_folder(path):
             # So that what its page names relatively is found.
             query = f"?{req.query_string}" if req.query_string else ""
-            resp.fill(308, {"location": f"{req.env.get('SCRIPT_NAME', '')}{req.path}/{query}"}, b"")
+            root = req.env.get("SCRIPT_NAME", "")
+            resp.fill(308, {"location": f"{root}/{asked}/{query}"}, b"")
             return
         if file is None and self._has_fallback and "." not in path.rpartition("/")[2]:
             name, file = PAGE, self._open(PAGE)

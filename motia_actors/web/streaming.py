@@ -8,23 +8,37 @@ from __future__ import annotations
 
 import errno
 import math
+import select
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any
 
 from motia_actors.errors import TimeLimitError
 from motia_actors.pieces import Pieces
 from motia_actors.promise import Promise
-from motia_actors.threads import allocate_lock
+from motia_actors.threads import allocate_lock, is_patched
 from motia_actors.web.answers import Offload
 from motia_actors.web.limits import StreamLimits
 
-T = TypeVar("T")
-
 ON_CUT = "motia_actors.on_cut"
 """Key of the environment under which our worker takes what is to be called when the client goes."""
+LOOK_S = 1.0
+"""How often it is looked, under gunicorn's own workers, whether a listener is still there."""
 COMMENT = b":\n\n"
 """An event stream begins with one, so that its head is sent, and shows with one that it lives."""
+
+
+def watch_client(environ: dict[str, Any], streaming: Streaming) -> None:
+    """Have the streaming end when its client has gone, as far as the server lets us know."""
+    on_cut = environ.get(ON_CUT)
+    connection = environ.get("gunicorn.socket")
+    if on_cut is not None:
+        # No browser closes its half of a connection on which it listens for events.
+        on_cut(streaming.cut, has_eof=streaming.is_events)
+    elif connection is not None and streaming.is_events and not is_patched():
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLRDHUP)
+        streaming.is_gone = lambda: bool(poll.poll(0))
 
 
 class Streams:
@@ -87,13 +101,15 @@ class Streaming:
         on_error: Callable[[str], None],
     ) -> None:
         self.is_events = is_events
+        self.is_gone: Callable[[], bool] | None = None
+        """Whether the client has closed its half, where only looking tells."""
         self.on_close: list[Callable[[], None]] = []
         self._owner, self._pieces, self._on_error = owner, pieces, on_error
         self._begun_s = time.monotonic()
         self._promise: Promise[bytes | None] | None = None
         self._ready = [COMMENT] if is_events else []
         self._is_over = False
-        self._idle_from_s = self._begun_s
+        self._idle_from_s = self._sent_s = self._begun_s
 
     def prepare(self) -> None:
         """Wait for the first piece, so that a failure before it can still be answered.
@@ -138,19 +154,29 @@ class Streaming:
             self._begun_s + (limits.total_s or math.inf) - now_s,
         )
         try:
-            piece = self._owner.wait(promise, max(0.0, min(left_s, limits.heartbeat_s)))
+            look_s = limits.heartbeat_s if self.is_gone is None else LOOK_S
+            piece = self._owner.wait(promise, max(0.0, min(left_s, limits.heartbeat_s, look_s)))
         except TimeLimitError as error:
             if promise.is_done:
                 raise self._failed(str(error)) from error
-            if left_s > limits.heartbeat_s:
-                return COMMENT if self.is_events else b""
-            return self._late()
+            return self._quiet(time.monotonic(), left_s - (time.monotonic() - now_s))
         # What the handler's generator raises, whatever it is.
         except BaseException as error:
             raise self._failed(f"{type(error).__name__}: {error}") from error
-        self._promise = None
+        self._promise, self._sent_s = None, time.monotonic()
         self._is_over = piece is None
         return piece or b""
+
+    def _quiet(self, now_s: float, left_s: float) -> bytes:
+        """What to send while no piece comes."""
+        if left_s <= 0:
+            return self._late()
+        if self.is_gone is not None and self.is_gone():
+            self._is_over = True
+        elif self.is_events and now_s - self._sent_s >= self._owner.limits.heartbeat_s:
+            self._sent_s = now_s
+            return COMMENT
+        return b""
 
     def _late(self) -> bytes:
         limits = self._owner.limits
