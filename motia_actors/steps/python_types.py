@@ -29,7 +29,7 @@ HEAD = """\
 #
 #     async def handler(req: "CreateOrder.Request", context: "CreateOrder.Context"): ...
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any, Literal, Never, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar, overload
 
 _Body = TypeVar("_Body", covariant=True)
@@ -66,6 +66,9 @@ class ApiRequest(Protocol[_Body, _Path]):
     def __contains__(self, key: object) -> bool: ...
     def __setitem__(self, key: str, value: Any) -> None: ...
     def __setattr__(self, name: str, value: Any) -> None: ...
+
+# A body of bytes, or one that is sent piece by piece.
+Content: TypeAlias = bytes | str | Iterator[str | bytes] | AsyncIterator[str | bytes]
 
 class Upload(TypedDict):
     name: str
@@ -192,7 +195,7 @@ class _Writer:
         if kind == "object" or "properties" in schema:
             return self._object(schema, name)
         if kind == "string" and schema.get("format") == "binary":
-            return "bytes"
+            return "Content"
         return _PLAIN.get(str(kind), "Any")
 
     def _object(self, schema: Schema, name: str) -> str:
