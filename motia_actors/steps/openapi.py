@@ -22,6 +22,7 @@ from motia_actors.steps.schema import compile_schema
 
 JSON = "application/json"
 FORM = "multipart/form-data"
+OCTETS = "application/octet-stream"
 BODY_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 DESCRIBED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -132,7 +133,9 @@ def _responses(step: Step, name: str, schemas: dict[str, Any]) -> dict[str, Any]
         if status.isdecimal() and int(status) in ERRORS:
             either = [content["schema"], {"$ref": "#/components/schemas/Error"}]
             content = {**content, "schema": {"anyOf": either}}
-        responses[known] = {"description": _phrase(status), "content": {JSON: content}}
+        is_binary = schema.get("type") == "string" and schema.get("format") == "binary"
+        kind = OCTETS if is_binary else JSON
+        responses[known] = {"description": _phrase(status), "content": {kind: content}}
     for error in ERRORS:
         if error == 429 and step.infrastructure.rate is None:
             continue

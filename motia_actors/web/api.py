@@ -208,36 +208,33 @@ class _StepEndpoint:
         self._body = None if front.settings.validate == "off" else route.body
 
     def __call__(self, req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
-        try:
-            self._answer(req, resp, params)
-        finally:
-            if UPLOADS in req.env:
-                _remove_after(resp, req.env)
-
-    def _answer(self, req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
-        front, route = self._front, self._route
+        front, route, environ = self._front, self._route, req.env
         trace_id = front.new_trace_id()
-        asked = resp.asked = front.watch.begin(req.env, self._name, route.path, trace_id)
+        asked = resp.asked = front.watch.begin(environ, self._name, route.path, trace_id)
         request = read_request(req, params, front.settings.limits, front.uploads)
-        if self._body is not None and not self._is_valid(request["body"], resp, trace_id):
-            return
-        call = Call(
-            kind="api",
-            trace_id=trace_id,
-            flows=route.flows,
-            input=request,
-            # Of a trace that is not kept the call needs no name of its own unless it fails.
-            trace=child_of(asked.trace) if asked.trace.is_sampled else asked.trace,
-            parent=asked.trace.span_id,
-        )
-        if front.offload is None:
-            outcome = front.asker.ask(route.step_id, call, desert=late_answer(req.env))
-        else:
-            outcome = front.offload(lambda: front.asker.ask(route.step_id, call))
-        if isinstance(outcome, Returned):
-            self._send(outcome.value, req, resp, trace_id)
-        else:
-            self._fail(outcome, resp, trace_id)
+        try:
+            if self._body is not None and not self._is_valid(request["body"], resp, trace_id):
+                return
+            call = Call(
+                kind="api",
+                trace_id=trace_id,
+                flows=route.flows,
+                input=request,
+                # Of a trace that is not kept the call needs no name of its own unless it fails.
+                trace=child_of(asked.trace) if asked.trace.is_sampled else asked.trace,
+                parent=asked.trace.span_id,
+            )
+            if front.offload is None:
+                outcome = front.asker.ask(route.step_id, call, desert=late_answer(environ))
+            else:
+                outcome = front.offload(lambda: front.asker.ask(route.step_id, call))
+            if isinstance(outcome, Returned):
+                self._send(outcome.value, req, resp, trace_id)
+            else:
+                self._fail(outcome, resp, trace_id)
+        finally:
+            if UPLOADS in environ:
+                _remove_after(resp, environ)
 
     def _is_valid(self, body: object, resp: Response, trace_id: str) -> bool:
         problems = self._body.problems(body) if self._body is not None else []

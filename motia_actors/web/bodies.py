@@ -41,7 +41,11 @@ def read_body(environ: dict[str, Any], limits: Limits, uploads: Uploads | None =
         falcon.HTTPError: 400 malformed or cut short, 413 over a limit, 415 unknown encoding.
     """
     declared: str = environ.get("CONTENT_TYPE") or ""
-    if declared[:19].lower() == MULTIPART and "HTTP_CONTENT_ENCODING" not in environ:
+    if (
+        declared != "application/json"  # As most are, which is quick to see.
+        and declared[:19].lower() == MULTIPART
+        and "HTTP_CONTENT_ENCODING" not in environ
+    ):
         return _multipart(environ, declared, limits, uploads), ""
     data = _read(environ, limits.body_bytes_max)
     if not data:
