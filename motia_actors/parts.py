@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from motia_actors.clock import Clock
+from motia_actors.errors import SettingsError
 from motia_actors.live.limits import LiveLimits
 from motia_actors.project import Project
 from motia_actors.runners.languages import Languages
@@ -69,11 +70,21 @@ def uploads_of(settings: Settings) -> Uploads:
 
 
 def static_of(settings: Settings) -> list[Route[Endpoint]]:
-    """The routes of static files; none where no folder is set."""
+    """The routes of static files; none where no folder is set.
+
+    Raises:
+        SettingsError: the folder holds the project itself, whose sources are nobody's business.
+    """
     if not settings.static:
         return []
+    folder = (settings.project / settings.static).resolve()
+    if settings.project.resolve().is_relative_to(folder):
+        raise SettingsError(
+            f"MOTIA_STATIC={settings.static!r} would serve the project's own files; "
+            "write a folder inside of it, such as public"
+        )
     files = StaticFiles(
-        settings.project / settings.static,
+        folder,
         settings.static_prefix,
         has_fallback=settings.has_static_fallback,
     )

@@ -16,6 +16,7 @@ from motia_actors.runners.child import Child
 from motia_actors.runners.children import Children
 from motia_actors.runners.failures import failed
 from motia_actors.runners.waiting import wait_for
+from motia_actors.threads import start_detached
 
 
 class ChildHandler(Handler):
@@ -109,14 +110,28 @@ class ChildPieces(Pieces):
 
     def __init__(self, child: Child, asked_id: int) -> None:
         self._child, self._asked_id = child, asked_id
+        self._is_over = False
 
     def pull(self) -> Promise[bytes | None]:
         """Ask the child."""
-        return self._child.pull(self._asked_id)
+        promise = self._child.pull(self._asked_id)
+        promise.on_done(self._came)
+        return promise
 
     def close(self) -> None:
         """Have the child end the call; nothing happens where it is over."""
+        self._is_over = True
         self._child.give_up(self._asked_id)
+
+    def __del__(self) -> None:
+        """Middleware dropped the answer, or it came too late: nobody will close it."""
+        if not self._is_over:
+            # On a thread of its own: this one may hold any lock at this moment.
+            with suppress(RuntimeError):  # No thread starts any more: the process ends.
+                start_detached(self.close)
+
+    def _came(self, promise: Promise[bytes | None]) -> None:
+        self._is_over = promise.error is not None or promise.result() is None
 
 
 def _outcome(frame: frames.Frame, child: Child, asked_id: int) -> Outcome:

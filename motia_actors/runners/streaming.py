@@ -102,7 +102,7 @@ class LoopPieces(Pieces):
             return Promise.of(None)
         promise = self._promise = Promise[bytes | None]()
         try:
-            self._loop.call_soon_threadsafe(self._start, self._next(promise))
+            self._loop.call_soon_threadsafe(lambda: self._start(self._next(promise)))
         except RuntimeError:
             promise.set_error(UsageError("the step was stopped before its body was sent"))
         return promise

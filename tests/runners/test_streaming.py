@@ -191,6 +191,17 @@ def test_a_generator_may_use_the_context(maker: Maker) -> None:
     assert pull(maker.body("state")) == b"4"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("maker", ["isolated", "node"], indirect=True)
+def test_a_body_that_nobody_sends_is_ended_in_its_child(maker: Maker) -> None:
+    pieces = maker.body("many")
+    pull(pieces)
+
+    del pieces
+
+    assert until(maker.ended.exists)
+
+
 @pytest.mark.parametrize("maker", ["async"], indirect=True)
 def test_closing_wakes_who_waits_for_a_piece(maker: Maker) -> None:
     pieces = maker.body("many")

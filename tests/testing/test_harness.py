@@ -10,7 +10,7 @@ from textwrap import dedent
 
 import pytest
 
-from motia_actors.errors import UsageError
+from motia_actors.errors import SettingsError, UsageError
 from motia_actors.testing import Harness
 from tests.e2e.server import write_project
 
@@ -207,3 +207,14 @@ def test_middleware_streams_and_limits_are_there_in_memory(tmp_path: Path) -> No
     assert [answer.status for answer in answers] == [200, 200, 429]
     assert answers[2].header("retry-after") == "30"
     assert later.status == 200
+
+
+@pytest.mark.parametrize("folder", [".", "..", "public/.."])
+def test_the_project_itself_is_not_served_as_static_files(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "public").mkdir()
+
+    with (
+        pytest.raises(SettingsError, match="MOTIA_STATIC"),
+        Harness(tmp_path, settings={"static": folder}),
+    ):
+        pass
