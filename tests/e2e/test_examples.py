@@ -167,7 +167,7 @@ def test_a_picture_is_kept_shown_and_told_of(tmp_path: Path) -> None:
 
         assert (kept.status, kept.json["by"], kept.json["size"]) == (201, "Ada", len(picture))
         assert (shown.body, shown.headers["content-type"]) == (picture, "image/png")
-        assert listed.body.decode() == f'title,by,size\n"Tea",Ada,{len(picture)}\n'
+        assert listed.body.decode() == f'title,by,size\n"Tea",Ada,{len(picture)}'
         assert b"<h1>Gallery" in page.body
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as listener:
             listener.sendall(b"GET /watch HTTP/1.1\r\nHost: x\r\n\r\n")

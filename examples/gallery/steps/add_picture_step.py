@@ -27,7 +27,7 @@ config = {
 def handler(req, context):
     picture, picture_id = req.body["picture"], uuid.uuid4().hex
     if not isinstance(picture, dict):
-        return {"status": 400, "body": {"error": "Send one file as `picture`"}}
+        return {"status": 400, "body": {"error": "Send one file as picture"}}
     FOLDER.mkdir(parents=True, exist_ok=True)
     kept = FOLDER / picture_id
     if picture["path"] is None:

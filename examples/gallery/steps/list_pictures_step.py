@@ -11,9 +11,9 @@ config = {
 
 async def handler(req, context):
     async def lines():
-        yield "title,by,size\n"
+        yield "title,by,size"
         for about in await context.state.get_group("pictures"):
             title = about["title"].replace('"', '""')
-            yield f'"{title}",{about["by"]},{about["size"]}\n'
+            yield f'\n"{title}",{about["by"]},{about["size"]}'
 
     return {"status": 200, "headers": {"content-type": "text/csv"}, "body": lines()}
