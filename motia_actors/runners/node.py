@@ -18,7 +18,6 @@ from motia_actors.errors import (
     SettingsError,
     StepLoadError,
     TimeLimitError,
-    UsageError,
 )
 from motia_actors.messages import Call
 from motia_actors.runner import Handler, Loaded, Runner
@@ -26,7 +25,9 @@ from motia_actors.runners.calling import ChildHandler
 from motia_actors.runners.child import Child
 from motia_actors.runners.children import Children, Limits
 from motia_actors.runners.isolated import Recycling, files_of, starter
+from motia_actors.runners.node_around import NodeAround
 from motia_actors.runners.node_binary import find_node
+from motia_actors.runners.pool import ThreadPool
 from motia_actors.runners.waiting import wait_for
 from motia_actors.runners.wall import Wall, may_be_walled, wall_of
 from motia_actors.threads import allocate_lock
@@ -90,6 +91,7 @@ class NodeRunner(Runner):
         )
         """Of steps with processes of their own."""
         self._lock = allocate_lock()
+        self._pool = ThreadPool()
 
     def load(self, path: Path) -> Loaded:
         """Read a step or stream file anew; handlers of an older version keep working.
@@ -148,17 +150,12 @@ class NodeRunner(Runner):
         )
 
     def behind(self, handler: Handler, config: Path) -> Handler:
-        """The handler behind the middleware of a config file.
-
-        Raises:
-            UsageError: it is of another language, so that this middleware cannot be around it.
-        """
-        if not isinstance(handler, ChildHandler) or not handler.file.endswith(self.suffixes):
-            raise UsageError(
-                f"the middleware of {config.name} runs in Node, and this step does not; "
-                "write it in motia_config.py, where it is around the steps of every language"
-            )
-        return handler.behind(os.path.normpath(self._root / config))
+        """The handler, of any language, behind the middleware of a config file."""
+        file = os.path.normpath(self._root / config)
+        if isinstance(handler, ChildHandler) and handler.file.endswith(self.suffixes):
+            return handler.behind(file)
+        outer = ChildHandler(self._shared, file, describe=_described_around)
+        return NodeAround(handler, outer, pool=self._pool)
 
     def affected(self, paths: frozenset[Path]) -> set[Path]:
         """Find the loaded files that import any of paths, as far as the processes told."""
@@ -192,6 +189,7 @@ class NodeRunner(Runner):
         """End the processes."""
         for children in (self._shared, *self._own):
             children.close()
+        self._pool.close()
 
     def _next_version(self, path: Path) -> int:
         with self._lock:
@@ -295,6 +293,10 @@ def _function(
 
 def _described(call: Call) -> dict[str, object]:
     return {"input": call.input, "delivery": _delivery(call)}
+
+
+def _described_around(call: Call) -> dict[str, object]:
+    return {**_described(call), "what": "around"}
 
 
 def _delivery(call: Call) -> dict[str, object] | None:

@@ -360,20 +360,59 @@ def test_a_stop_does_not_wait_for_listeners(tmp_path: Path) -> None:
     assert time.monotonic() - begun_s < 10.0
 
 
-def test_middleware_in_typescript_guards_its_steps_and_no_other_is_served_without(
-    tmp_path: Path,
-) -> None:
+IN_NODE = """
+export default { middleware: [async (req, ctx, next) => {
+  if (req.headers['x-refuse']) return { status: 401, body: {} }
+  if (req.headers['x-change']) req.body = { changed: true }
+  try {
+    const answer = await next()
+    if (req.headers['x-drop']) return { status: 403, body: {} }
+    return { ...answer, headers: { ...answer.headers, 'x-tag': 'node' } }
+  } catch (error) {
+    if (req.headers['x-catch']) return { status: 409, body: { caught: error.message } }
+    throw error
+  }
+}] }
+"""
+ECHO = """
+config = {"type": "api", "name": "Echo", "path": "/echo", "method": "POST", "emits": []}
+def handler(req, context):
+    if "x-fail" in req.headers:
+        raise ValueError("as asked")
+    context.state.set("seen", "body", req.body)
+    return {"status": 200, "body": context.state.get("seen", "body")}
+"""
+
+
+def test_middleware_in_typescript_is_around_the_steps_of_every_language(tmp_path: Path) -> None:
+    apart = ECHO.replace('"emits": []', '"emits": [], "infrastructure": {"isolation": "process"}')
     files = {
         "steps/all_step.py": PYTHON,
         "steps/all.step.ts": TYPESCRIPT,
-        "motia.config.ts": "export default { middleware: [async (req, ctx, next) => "
-        "req.headers['x-refuse'] ? { status: 401, body: {} } : await next()] }",
+        "steps/echo_step.py": ECHO,
+        "steps/isolated_step.py": apart.replace("/echo", "/isolated"),
+        "motia.config.ts": IN_NODE,
     }
     with Server(write_project(tmp_path / "project", files)) as server:
-        assert post(server, "/ts/bytes").status == 200
-        assert post(server, "/ts/bytes", x_refuse="1").status == 401
-        assert post(server, "/py/bytes").status == 404
-        assert "all_step.py is left out" in server.log()
+        for base in ("/ts", "/py"):
+            assert post(server, f"{base}/bytes").body == bytes(range(256))
+            assert post(server, f"{base}/bytes").headers["x-tag"] == "node"
+            assert post(server, f"{base}/bytes", x_refuse="1").status == 401
+            assert post(server, f"{base}/count?end=3").body == b"0\n1\n2\n"
+            assert post(server, f"{base}/endless", x_drop="1").status == 403
+            for size in (100, 100_000, 3_000_000):
+                body, kind = form(os.urandom(size))
+                headers = {"content-type": kind}
+                with server.client() as client:
+                    sent = client.ask("POST", f"{base}/upload", body, headers=headers)
+                assert (sent.status, sent.json["seen"]) == (200, size)
+        for path in ("/echo", "/isolated"):
+            assert post(server, path, x_change="1").json == {"changed": True}
+            assert post(server, path, x_fail="1").status == 500
+            caught = post(server, path, x_fail="1", x_catch="1")
+            assert (caught.status, caught.json) == (409, {"caught": "ValueError: as asked"})
+        assert '"kind":"ValueError"' in server.log()
+        server.stop_cleanly()
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ function run(frame) {
 
 async function attempt(call, frame) {
   try {
-    const { handler, config } = await load(frame.file, frame.version)
+    const { handler, config } = frame.what === 'around' ? around(call, await load(frame.file, frame.version)) : await load(frame.file, frame.version)
     if (typeof handler !== 'function') throw new TypeError(`no function 'handler' is exported by ${frame.file}`)
     for (const path of frame.bytes ?? []) restore(frame.input, path)
     const context = contextOf(
@@ -144,6 +144,11 @@ async function attempt(call, frame) {
   } catch (error) {
     finish(call, 'e', error)
   }
+}
+
+/** The middleware of a config file as a step whose handler is the parent's. */
+function around(call, { whole }) {
+  return { config: { middleware: middlewareOf(whole) }, handler: (request) => ask(call, 'next', [request]) }
 }
 
 /** What was binary is base64 text on the wire. */
