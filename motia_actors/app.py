@@ -63,6 +63,7 @@ class Application:
         if self._running is not None:
             self._running.system.begin_stop()
             self._running.live.begin_stop()
+            self._running.front.streams.begin_stop()
 
     def stop(self, *, drain_s: float) -> bool:
         """Finish what runs within drain_s, and let go of everything."""

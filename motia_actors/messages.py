@@ -135,9 +135,9 @@ class Wake(msgspec.Struct, frozen=True, kw_only=True):
 class Request(dict[str, Any]):
     """What an api handler gets: a dict whose keys are attributes too.
 
-    Keys: `body, query, params, headers, method, path` and Motia's names for them, `queryParams,
-    pathParams, rawBody`. Header names are lower case. Middleware and handler share one request
-    and may add keys.
+    Keys: `body, query, params, headers, cookies, method, path` and Motia's names for them,
+    `queryParams, pathParams, rawBody`. Header names are lower case. Middleware and handler share
+    one request and may add keys.
     """
 
     __slots__ = ()

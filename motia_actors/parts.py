@@ -8,16 +8,24 @@ from __future__ import annotations
 import os
 
 from motia_actors.clock import Clock
+from motia_actors.errors import SettingsError
 from motia_actors.live.limits import LiveLimits
 from motia_actors.project import Project
 from motia_actors.runners.languages import Languages
-from motia_actors.settings import MIB, Settings, infrastructure_path, store_path
+from motia_actors.settings import MIB, Settings, infrastructure_path, store_path, uploads_path
 from motia_actors.steps.catalog import Catalog
 from motia_actors.store import Store
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.store import LmdbStore
 from motia_actors.stores.memory import MemoryStore
 from motia_actors.telemetry.logs import LogSink
+from motia_actors.web.answers import Endpoint
+from motia_actors.web.api import WebSettings
+from motia_actors.web.limits import Limits, StreamLimits
+from motia_actors.web.rates import RateTable
+from motia_actors.web.routes import Route
+from motia_actors.web.static import StaticFiles
+from motia_actors.web.uploads import Uploads
 
 
 def live_limits_of(settings: Settings) -> LiveLimits:
@@ -29,6 +37,58 @@ def live_limits_of(settings: Settings) -> LiveLimits:
         message_bytes_max=settings.socket_message_bytes_max,
         queue_bytes_max=settings.socket_queue_bytes_max,
     )
+
+
+def web_settings_of(settings: Settings) -> WebSettings:
+    """How the HTTP front behaves."""
+    return WebSettings(
+        limits=Limits(
+            body_bytes_max=settings.body_bytes_max,
+            upload_bytes_max=settings.upload_bytes_max,
+            upload_memory_bytes_max=settings.upload_memory_bytes_max,
+        ),
+        streams=StreamLimits(
+            count_max=settings.streams_max,
+            idle_s=settings.stream_idle_s,
+            total_s=settings.stream_limit_s,
+        ),
+        validate=settings.validate,
+        cors=origins_of(settings.cors),
+        proxies=settings.proxies,
+    )
+
+
+def rates_of(settings: Settings, clock: Clock) -> RateTable:
+    """The buckets of rate limits, in a file that all workers of the data folder share."""
+    path = store_path(settings)
+    return RateTable(None if path is None else path / "rates", clock.now_s)
+
+
+def uploads_of(settings: Settings) -> Uploads:
+    """Where large files of requests are while their calls run."""
+    return Uploads(uploads_path(settings))
+
+
+def static_of(settings: Settings) -> list[Route[Endpoint]]:
+    """The routes of static files; none where no folder is set.
+
+    Raises:
+        SettingsError: the folder holds the project itself, whose sources are nobody's business.
+    """
+    if not settings.static:
+        return []
+    folder = (settings.project / settings.static).resolve()
+    if settings.project.resolve().is_relative_to(folder):
+        raise SettingsError(
+            f"MOTIA_STATIC={settings.static!r} would serve the project's own files; "
+            "write a folder inside of it, such as public"
+        )
+    files = StaticFiles(
+        folder,
+        settings.static_prefix,
+        has_fallback=settings.has_static_fallback,
+    )
+    return files.routes()
 
 
 def origins_of(cors: str) -> str | tuple[str, ...]:

@@ -17,6 +17,7 @@ from motia_actors.clock import Clock
 from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk
 from motia_actors.effects import World
+from motia_actors.errors import UsageError
 from motia_actors.live.hub import Live
 from motia_actors.messages import Event, Failed
 from motia_actors.observing import Observatory
@@ -26,13 +27,18 @@ from motia_actors.parts import (
     log_sink_of,
     origins_of,
     project_of,
+    rates_of,
+    static_of,
     store_of,
+    uploads_of,
+    web_settings_of,
 )
 from motia_actors.runner import Handler
 from motia_actors.runners.pool import ThreadPool
 from motia_actors.settings import Settings
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step
+from motia_actors.steps.files import with_files
 from motia_actors.steps.schedule import Schedule
 from motia_actors.steps.schema import Validator, compile_schema
 from motia_actors.store import Store
@@ -41,10 +47,9 @@ from motia_actors.telemetry.traces import new_event_id, new_trace_id
 from motia_actors.threads import native_calls
 from motia_actors.traced import effects_of
 from motia_actors.watch import Watcher
-from motia_actors.web.api import ApiRoute, Front, WebSettings
+from motia_actors.web.api import ApiRoute, Front
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
-from motia_actors.web.limits import Limits
 from motia_actors.workbench.mounting import guarded, workbench_routes
 from motia_actors.workbench.recorder import recorded
 
@@ -93,6 +98,7 @@ class Running:
         self.observatory.attach(
             self.system, lambda: self.project.catalog, sockets=lambda: self.live.count
         )
+        self.rates, self.uploads = rates_of(settings, clock), uploads_of(settings)
         self.front = self._front()
         self._askers = ThreadPool(name="access")
         self.live = Live(
@@ -105,6 +111,7 @@ class Running:
         )
         self._handler = SinkHandler(self.log, clock=clock)
         self._watcher: Watcher | None = None
+        self._around: Callable[[Handler], Handler] | None = None
 
     def start(self) -> None:
         """Open, read, start, serve; where that fails, let go of everything again."""
@@ -119,12 +126,14 @@ class Running:
         logger.setLevel(logging.DEBUG)
         logger.propagate = False
         self.store.open()
+        self.uploads.clean()
         self.system.start()
         catalog = self.project.read()
         self._report(catalog.problems)
-        self._apply(catalog, changed=None)
         configuration = read_configuration(self.settings.project, self.languages)
         self._report(configuration.problems)
+        self._around = configuration.around
+        self._apply(catalog, changed=None)
         self.live.desk.door = Doorkeeper(
             self._askers.submit,
             origins=origins_of(self.settings.cors),
@@ -159,6 +168,8 @@ class Running:
             logger.warning("stopped with work unfinished; it is run again")
         self.observatory.close()
         self.store.close()
+        self.rates.close()
+        self.uploads.close()
         self._askers.close()
         self.languages.close()
         logger.removeHandler(self._handler)
@@ -179,7 +190,9 @@ class Running:
             handler = catalog.handlers.get(step.id)
             if step.kind != "noop" and handler is not None:
                 # The catalog does not know what a handler is; the runner that made it does.
-                plans[step.id] = self._plan(step, cast("Handler", handler), world)
+                wrapped = self._guarded(step, cast("Handler", handler))
+                if wrapped is not None:
+                    plans[step.id] = self._plan(step, wrapped, world)
         self.system.apply(plans, changed=changed)
         self.front.mount(
             ApiRoute(
@@ -188,11 +201,22 @@ class Running:
                 method=step.method,
                 path=step.path,
                 flows=step.flows,
-                body=_compiled(step.body_schema),
+                body=_compiled(with_files(step.body_schema)),
+                rate=step.infrastructure.rate,
             )
             for step in catalog.api_steps
             if step.id in plans
         )
+
+    def _guarded(self, step: Step, handler: Handler) -> Handler | None:
+        """The handler behind the project's middleware; None where it cannot be, and must."""
+        if step.kind != "api" or self._around is None:
+            return handler
+        try:
+            return self._around(handler)
+        except UsageError as error:
+            self._log("error", f"{step.id} is left out: {error}")
+            return None
 
     def _plan(self, step: Step, handler: Handler, world: World) -> StepPlan:
         settings = self.settings
@@ -231,7 +255,8 @@ class Running:
 
     def _front(self) -> Front:
         settings, offload = self.settings, native_calls(OFFLOADED_MAX)
-        limits = Limits(body_bytes_max=settings.body_bytes_max)
+        web = web_settings_of(settings)
+        limits = web.limits
         desk = Desk(
             store=self.store,
             system=self.system,
@@ -240,11 +265,7 @@ class Running:
             tracer=self.observatory.tracer,
         )
         return Front(
-            WebSettings(
-                limits=limits,
-                validate=settings.validate,
-                cors=origins_of(settings.cors),
-            ),
+            web,
             asker=self.system,
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
             watch=self.observatory.watch,
@@ -259,7 +280,10 @@ class Running:
                     *workbench_routes(self, limits, offload=offload),
                 ],
             ),
+            fallback=static_of(settings),
             offload=offload,
+            rates=self.rates,
+            uploads=self.uploads,
         )
 
     def _new_event(self, topic: str, step: Step) -> Event:

@@ -49,6 +49,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: Literal["auto", "json", "text"] = "auto"
     body_bytes_max: int = 16 * MIB
+    upload_bytes_max: int = 256 * MIB
+    """Of a multipart body as a whole."""
+    upload_memory_bytes_max: int = MIB
+    """Of a file in it; a larger one goes to disk."""
+    uploads: str = ""
+    """Folder for those files; empty: `.motia/uploads` in the project."""
+    proxies: int = 0
+    """How many proxies stand before the server and write X-Forwarded-For."""
+    stream_idle_s: float = 300.0
+    """After so long without a piece a streamed answer is cut; 0: never."""
+    stream_limit_s: float = 3600.0
+    """How long a streamed answer may take; 0: any time."""
+    streams_max: int = 16
+    """How many answers a worker streams at a time; each has a thread of its own."""
+    static: str = ""
+    """Folder of files to serve, such as `public`; empty: none."""
+    static_prefix: str = "/"
+    """Below which path they are served."""
+    has_static_fallback: bool = False
+    """The folder's `index.html` answers paths that have no file."""
     requests_waiting_max: int = 1024
     """How many requests may wait for a thread of a worker; more are refused."""
     connections_per_address_max: int = 256
@@ -179,6 +199,12 @@ def _size(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9._~/-]*", text, re.ASCII) or "//" in text:
+        raise ValueError("write a path, such as / or /assets")
+    return text
+
+
 def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -201,6 +227,16 @@ SOURCES: Mapping[str, _Source] = {
     "log_level": _Source("LOG_LEVEL", _one_of("debug", "info", "warn", "error")),
     "log_format": _Source("MOTIA_LOG_FORMAT", _one_of("auto", "json", "text")),
     "body_bytes_max": _Source("MOTIA_BODY_MAX", _size(1, 4 * GIB)),
+    "upload_bytes_max": _Source("MOTIA_UPLOAD_MAX", _size(1, 1 << 40)),
+    "upload_memory_bytes_max": _Source("MOTIA_UPLOAD_MEMORY", _size(0, GIB)),
+    "uploads": _Source("MOTIA_UPLOADS", str),
+    "proxies": _Source("MOTIA_PROXIES", _whole(0, 16)),
+    "stream_idle_s": _Source("MOTIA_STREAM_IDLE", _number(0, 86_400)),
+    "stream_limit_s": _Source("MOTIA_STREAM_TIMEOUT", _number(0, 31_536_000)),
+    "streams_max": _Source("MOTIA_STREAMS_MAX", _whole(0, 10_000)),
+    "static": _Source("MOTIA_STATIC", str),
+    "static_prefix": _Source("MOTIA_STATIC_PREFIX", _prefix),
+    "has_static_fallback": _Source("MOTIA_STATIC_FALLBACK", _switch),
     "requests_waiting_max": _Source("MOTIA_REQUESTS_WAITING_MAX", _whole(0, 1_000_000)),
     "connections_per_address_max": _Source(
         "MOTIA_CONNECTIONS_PER_ADDRESS_MAX", _whole(1, 1_000_000)
@@ -268,6 +304,11 @@ def _read(source: _Source, text: str) -> Any:
 def infrastructure_path(settings: Settings) -> Path:
     """Where the file is that stands over the steps' own `infrastructure`; it need not exist."""
     return settings.project / (settings.infrastructure or "infrastructure.toml")
+
+
+def uploads_path(settings: Settings) -> Path:
+    """Where files go that clients send, for as long as their call runs."""
+    return settings.project / (settings.uploads or ".motia/uploads")
 
 
 def store_path(settings: Settings) -> Path | None:

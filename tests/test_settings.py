@@ -23,7 +23,7 @@ from motia_actors.settings import (
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 COUNTED = (
     "bytes seconds handlers letters requests connections processes calls clients joins traces part"
-    " records"
+    " records proxies answers"
 )
 LIMITS = re.compile(rf"(?:{COUNTED.replace(' ', '|')}), (\w+) to (\w+)")
 

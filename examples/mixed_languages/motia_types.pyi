@@ -6,7 +6,7 @@
 #
 #     async def handler(req: "CreateOrder.Request", context: "CreateOrder.Context"): ...
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any, Literal, Never, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar, overload
 
 _Body = TypeVar("_Body", covariant=True)
@@ -24,6 +24,7 @@ class ApiRequest(Protocol[_Body, _Path]):
     queryParams: dict[str, Any]
     query: dict[str, Any]
     headers: dict[str, Any]
+    cookies: dict[str, str]
     method: str
     path: str
     rawBody: Any
@@ -42,6 +43,17 @@ class ApiRequest(Protocol[_Body, _Path]):
     def __contains__(self, key: object) -> bool: ...
     def __setitem__(self, key: str, value: Any) -> None: ...
     def __setattr__(self, name: str, value: Any) -> None: ...
+
+# A body of bytes, or one that is sent piece by piece.
+Content: TypeAlias = bytes | str | Iterator[str | bytes] | AsyncIterator[str | bytes]
+
+class Upload(TypedDict):
+    name: str
+    filename: str
+    contentType: str
+    size: int
+    data: bytes | None
+    path: str | None
 
 class Logger(Protocol):
     def debug(self, message: object, args: object = ..., *more: object, **named: object) -> Any: ...

@@ -36,10 +36,11 @@ GONE_S = 0.5
 class _Asked:
     """What the child was asked and did not answer yet; `file` is whom to name if it dies."""
 
-    __slots__ = ("effects", "file", "promise")
+    __slots__ = ("effects", "file", "promise", "pulled")
 
     def __init__(self, file: str, effects: Effects | None) -> None:
         self.file, self.effects = file, effects
+        self.pulled: Promise[bytes | None] | None = None
         self.promise: Promise[frames.Frame] = Promise()
 
 
@@ -125,8 +126,21 @@ class Child:
             if known is not None:
                 self._given_up[asked_id] = time.monotonic() + GONE_S
         if known is not None:
+            if known.pulled is not None:
+                known.pulled.set(None)
             self.send(frames.write("cancel", id=asked_id))
             self._on_given_up()
+
+    def pull(self, asked_id: int) -> Promise[bytes | None]:
+        """Ask for the next piece of the body that a call answered with; None is the end."""
+        promise: Promise[bytes | None] = Promise()
+        with self._guard:
+            asked = self._asked.get(asked_id)
+            if asked is None:
+                return Promise.broken(self._death("")) if not self.is_alive else Promise.of(None)
+            asked.pulled = promise
+        self.send(frames.write("pull", id=asked_id))
+        return promise
 
     def late_s(self, now_s: float) -> float | None:
         """In how many seconds a call that was given up must be gone; None: there is none."""
@@ -234,9 +248,13 @@ class Child:
                     remote.serve(asked.effects, frame, self.send)
             case "done":
                 with self._guard:
-                    done = self._asked.pop(frame.id, None)
-                if done is not None:
-                    done.promise.set(frame)
+                    # One whose body is still to come stays, and may go on asking.
+                    find = self._asked.get if frame.s else self._asked.pop
+                    done = find(frame.id, None)
+                if done is not None and not done.promise.set(frame) and done.pulled is not None:
+                    done.pulled.set_error(frames.broken(frame.e or {}))
+            case "piece":
+                self._receive_piece(frame)
             case "gone":
                 with self._guard:
                     self._given_up.pop(frame.id, None)
@@ -252,6 +270,18 @@ class Child:
                 self.files = frozenset(frame.v)
             case "ready":
                 self.heard_s, self.is_ready = time.monotonic(), True
+
+    def _receive_piece(self, frame: frames.Frame) -> None:
+        with self._guard:
+            asked = self._asked.get(frame.id)
+            if frame.b is None:
+                self._asked.pop(frame.id, None)
+        if asked is None or asked.pulled is None:
+            return
+        if frame.e is not None:
+            asked.pulled.set_error(frames.broken(frame.e))
+        else:
+            asked.pulled.set(None if frame.b is None else frames.bytes_of(frame.b))
 
     def _listen(self) -> None:
         """Pass on what it writes to stderr; the end of it is what its death is told with."""
@@ -277,7 +307,10 @@ class Child:
         os.close(self._lifeline)
         self.on_end()
         for one in asked.values():
-            one.promise.set_error(self._death(one.file))
+            death = self._death(one.file)
+            one.promise.set_error(death)
+            if one.pulled is not None:
+                one.pulled.set_error(death)
 
     def _death(self, file: str) -> ChildDiedError:
         return ChildDiedError(

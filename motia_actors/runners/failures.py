@@ -24,8 +24,18 @@ _HIDDEN = (
 _NO_ROOM = (QueueFullError, StoreFullError)
 
 
+class OutcomeError(Exception):
+    """A handler in another process failed; raised in the middleware around it."""
+
+    def __init__(self, outcome: Failed) -> None:
+        super().__init__(f"{outcome.kind}: {outcome.message}")
+        self.outcome = outcome
+
+
 def failed(error: BaseException) -> Failed:
     """Describe error; never raises, whatever the error's own methods do."""
+    if isinstance(error, OutcomeError):
+        return error.outcome
     try:
         message = str(error)
     except Exception:  # noqa: BLE001 (boundary: `__str__` is the user's)

@@ -1,13 +1,18 @@
 """The frames between the runtime and a child process that runs steps: JSON, one value a line.
 
     to the child    load {id, file, version, what}        read a file; answered by done
-                    call {id, file, version, kind, input, bytes?, traceId, flows, delivery}
+                    call {id, file, version, kind, input, bytes?, traceId, flows, delivery,
+                          around?}: whose middleware goes before the step's own;
+                          what is `around`: file is a config, and the step is asked by rpc `next`
                     fn {id, file, version, what, name, args}   call a function of a config
                     res {id, v | e}                        the reply to an rpc
+                    pull {id}                              the next piece of a streamed body
                     streams {names}   cancel {id}   ping   exit
     to the parent   ready {}   pong {v}: bytes of memory   files {v}: what of the project it loaded
                     gone {id}                              a call that was cancelled has ended
-                    done {id, v | e, b?}                   b: the body's bytes, base64
+                    done {id, v | e, b?, s?}               b: the body's bytes, base64
+                                                           s: the body comes in pieces
+                    piece {id, b? | e}                     the reply to pull; neither: the end
                     rpc {id, call, m, a}                   a method of `Effects` with arguments
                     log {call, l, m, f}
 
@@ -24,7 +29,7 @@ from typing import Any
 
 import msgspec
 
-from motia_actors.errors import MotiaError, PayloadError
+from motia_actors.errors import MotiaError, PayloadError, UsageError
 from motia_actors.messages import Failed
 from motia_actors.payload import encode
 from motia_actors.runners.failures import MESSAGE_CHARS_MAX, STACK_CHARS_MAX
@@ -46,6 +51,7 @@ class Frame(msgspec.Struct, kw_only=True):
     v: Any = None
     e: dict[str, Any] | None = None
     b: str | None = None
+    s: bool = False
     level: str = msgspec.field(name="l", default="info")
     f: Any = None
 
@@ -120,6 +126,16 @@ def failed(error: dict[str, Any]) -> Failed:
         stack=stack[:STACK_CHARS_MAX],
         retry_after_s=error.get("retryAfter"),
     )
+
+
+def broken(error: dict[str, Any]) -> UsageError:
+    """An error of the child's, in the middle of a body that it makes."""
+    return UsageError(f"{error.get('name') or 'Error'}: {error.get('message') or ''}")
+
+
+def bytes_of(text: str) -> bytes:
+    """The bytes that crossed as base64."""
+    return base64.b64decode(text)
 
 
 def returned(frame: Frame) -> Any:

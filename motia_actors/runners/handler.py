@@ -22,6 +22,7 @@ from motia_actors.runners.failures import failed
 from motia_actors.runners.operations import Operations
 from motia_actors.runners.pool import ThreadPool
 from motia_actors.runners.signatures import arguments, is_async, shape_of
+from motia_actors.runners.streaming import PLAIN, streamed
 from motia_actors.runners.waiting import has_loop, wait_for
 
 _MISSING: Any = object()
@@ -48,6 +49,15 @@ class PythonHandler(Handler):
         self._are_async = tuple(is_async(one) for one in (*self._middleware, function))
         self.is_async = any(self._are_async)
 
+    def behind(self, middleware: Sequence[Callable[..., Any]]) -> PythonHandler:
+        """The same handler, with more middleware around its own."""
+        return PythonHandler(
+            self._function,
+            (*middleware, *self._middleware),
+            pool=self._pool,
+            state_envelope=self._wraps_state,
+        )
+
     def run(self, call: Call, effects: Effects) -> Outcome:
         """Call the handler and wait for it and for all its effects."""
         return contextvars.copy_context().run(self._run, call, effects)
@@ -58,7 +68,10 @@ class PythonHandler(Handler):
         context = Context(call, operations)
         outcome: Outcome
         try:
-            outcome = Returned(await self._layer_async(0, call, context, call.input))
+            answer = await self._layer_async(0, call, context, call.input)
+            if answer.__class__ is not dict or answer.get("body").__class__ not in PLAIN:
+                answer = streamed(answer, self._pool, asyncio.get_running_loop())
+            outcome = Returned(answer)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -87,7 +100,11 @@ class PythonHandler(Handler):
                 if self._middleware
                 else self._function(*arguments(self._shape, call.kind, call.input, context))
             )
-            outcome = Returned(answer if answer.__class__ is dict else _whole(answer))
+            if answer.__class__ is not dict:
+                answer = _whole(answer)
+            if answer.__class__ is not dict or answer.get("body").__class__ not in PLAIN:
+                answer = streamed(answer, self._pool)
+            outcome = Returned(answer)
         except BaseException as error:  # noqa: BLE001 (boundary to user code)
             outcome = failed(error)
         settled = effects.settle()

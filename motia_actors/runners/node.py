@@ -20,12 +20,14 @@ from motia_actors.errors import (
     TimeLimitError,
 )
 from motia_actors.messages import Call
-from motia_actors.runner import Loaded, Runner
+from motia_actors.runner import Handler, Loaded, Runner
 from motia_actors.runners.calling import ChildHandler
 from motia_actors.runners.child import Child
 from motia_actors.runners.children import Children, Limits
 from motia_actors.runners.isolated import Recycling, files_of, starter
+from motia_actors.runners.node_around import NodeAround
 from motia_actors.runners.node_binary import find_node
+from motia_actors.runners.pool import ThreadPool
 from motia_actors.runners.waiting import wait_for
 from motia_actors.runners.wall import Wall, may_be_walled, wall_of
 from motia_actors.threads import allocate_lock
@@ -39,7 +41,7 @@ OUTSIDE_HEAP_MIB = 48
 """What of a limit of memory is left to Node itself; the rest is the heap of steps."""
 SHAPES_ALL = re.compile(r"tsconfig.*\.json|package\.json")
 """Files that say how others are loaded."""
-CONFIG_KEYS = frozenset({"streamAuth"})
+CONFIG_KEYS = frozenset({"middleware", "streamAuth"})
 """What of `motia.config.ts` this runtime does; the rest is named to whoever reads it."""
 
 
@@ -89,6 +91,7 @@ class NodeRunner(Runner):
         )
         """Of steps with processes of their own."""
         self._lock = allocate_lock()
+        self._pool = ThreadPool()
 
     def load(self, path: Path) -> Loaded:
         """Read a step or stream file anew; handlers of an older version keep working.
@@ -128,9 +131,9 @@ class NodeRunner(Runner):
     def load_config(self, path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Read `motia.config.ts` or `.js`: what of it is done here, and the keys that are not.
 
-        The first is `{}` or `{"streamAuth": {"contextSchema": …, "authenticate": …}}`, where
+        The first may have `{"streamAuth": {"contextSchema": …, "authenticate": …}}`, where
         `authenticate` is an async function of `{"headers": …, "url": …}` that may be awaited on
-        any loop.
+        any loop, and `middleware`: how many functions there are, which stay in Node.
 
         Raises:
             StepLoadError: it cannot be loaded.
@@ -139,10 +142,20 @@ class NodeRunner(Runner):
         version = self._next_version(full)
         read = self._ask_load(self._shared, full, version, what="config")
         config = self._with_functions(self._shared, read, full, version, what="config") or {}
+        if read["middleware"]:
+            config["middleware"] = read["middleware"]
         return (
             {key: value for key, value in config.items() if key in CONFIG_KEYS},
             tuple(sorted(config.keys() - CONFIG_KEYS)),
         )
+
+    def behind(self, handler: Handler, config: Path) -> Handler:
+        """The handler, of any language, behind the middleware of a config file."""
+        file = os.path.normpath(self._root / config)
+        if isinstance(handler, ChildHandler) and handler.file.endswith(self.suffixes):
+            return handler.behind(file)
+        outer = ChildHandler(self._shared, file, describe=_described_around)
+        return NodeAround(handler, outer, pool=self._pool)
 
     def affected(self, paths: frozenset[Path]) -> set[Path]:
         """Find the loaded files that import any of paths, as far as the processes told."""
@@ -176,6 +189,7 @@ class NodeRunner(Runner):
         """End the processes."""
         for children in (self._shared, *self._own):
             children.close()
+        self._pool.close()
 
     def _next_version(self, path: Path) -> int:
         with self._lock:
@@ -279,6 +293,10 @@ def _function(
 
 def _described(call: Call) -> dict[str, object]:
     return {"input": call.input, "delivery": _delivery(call)}
+
+
+def _described_around(call: Call) -> dict[str, object]:
+    return {**_described(call), "what": "around"}
 
 
 def _delivery(call: Call) -> dict[str, object] | None:

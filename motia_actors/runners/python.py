@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motia_actors.errors import StepLoadError
-from motia_actors.runner import Loaded, Runner
+from motia_actors.runner import Handler, Loaded, Runner
+from motia_actors.runners.around import behind
 from motia_actors.runners.handler import PythonHandler
 from motia_actors.runners.imports import ProjectImports
 from motia_actors.runners.pool import ThreadPool
@@ -63,6 +64,10 @@ class PythonRunner(Runner):
         if self._isolated is not None and wall is not None:
             return self._isolated.load(full, wall=wall) or loaded
         return loaded
+
+    def behind(self, handler: Handler, middleware: Sequence[Callable[..., Any]]) -> Handler:
+        """The handler, of any language, behind middleware of the whole project."""
+        return behind(handler, middleware, pool=self._pool)
 
     def loaded_files(self) -> list[str]:
         """The project's files that are loaded in this process."""

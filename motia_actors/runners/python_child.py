@@ -30,6 +30,7 @@ from motia_actors.payload import decode, encode
 from motia_actors.runner import Handler, Loaded
 from motia_actors.runners import frames
 from motia_actors.runners.failures import failed
+from motia_actors.runners.outgoing import OutgoingBodies
 from motia_actors.runners.pool import ThreadPool
 from motia_actors.runners.python import PythonRunner
 from motia_actors.runners.remote_effects import Line, RemoteEffects
@@ -96,6 +97,7 @@ class Program:
         self._pool = ThreadPool()
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._streams = OutgoingBodies(self._wire.send)
         self._asked_to_load: list[int] = []
         self._must_load, self._pinged = Signal(), Signal()
         self._module_count = 0
@@ -166,6 +168,8 @@ class Program:
                 self._pinged.set()
             case "streams":
                 self._line.streams = frame.names
+            case "pull":
+                self._streams.pull(frame.id)
             case "cancel":
                 self._loop.call_soon_threadsafe(self._cancel, frame.id)
             case "load":
@@ -212,13 +216,16 @@ class Program:
         self._end(call_id, outcome)
 
     def _cancel(self, call_id: int) -> None:
+        if self._streams.close(call_id):
+            return
         task = self._tasks.get(call_id)
         if task is not None:
             task.cancel()
 
     def _end(self, call_id: int, outcome: Outcome) -> None:
+        outcome, is_streamed = self._streams.keep(call_id, outcome)
         try:
-            line = answer_of(call_id, outcome)
+            line = answer_of(call_id, outcome, is_streamed=is_streamed)
         except PayloadError as error:
             line = answer_of(call_id, failed(error))
         self._wire.send(line)
@@ -282,8 +289,8 @@ def delivery_of(told: Mapping[str, Any], data: bytes) -> Delivery:
     )
 
 
-def answer_of(call_id: int, outcome: Outcome) -> bytes:
-    """The frame that ends a call. Raises PayloadError."""
+def answer_of(call_id: int, outcome: Outcome, *, is_streamed: bool = False) -> bytes:
+    """The frame that ends a call, or begins the pieces of its body. Raises PayloadError."""
     if isinstance(outcome, Failed):
         told: dict[str, object] = {
             "name": outcome.kind,
@@ -294,6 +301,8 @@ def answer_of(call_id: int, outcome: Outcome) -> bytes:
         if outcome.retry_after_s is not None:
             told["retryAfter"] = outcome.retry_after_s
         return frames.write("done", id=call_id, e=told)
+    if is_streamed:
+        return frames.write("done", id=call_id, v=outcome.value, s=True)
     value, body = frames.apart(outcome.value)
     return frames.write("done", id=call_id, v=value, **({} if body is None else {"b": body}))
 

@@ -17,6 +17,7 @@ from motia_actors.runners import frames
 _WRITES: Mapping[str, tuple[str, int]] = {
     "emit": ("emit", 1),
     "cancel": ("cancel", 1),
+    "next": ("next_step", 1),
     "state.set": ("state_set", 3),
     "state.delete": ("state_delete", 2),
     "state.clear": ("state_clear", 1),

@@ -60,6 +60,17 @@ class QueuePolicy(msgspec.Struct, frozen=True, kw_only=True):
     backoff: Backoff = Backoff()
 
 
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """At most count requests at once and as many over period_s, of each client.
+
+    `by` says who one client is: `ip`, `all` (everybody together), or `header:` and its name.
+    """
+
+    count: int
+    period_s: float = 60.0
+    by: str = "ip"
+
+
 class CronPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """What happens to slots that meet a running handler, or that nobody was up for.
 
@@ -89,6 +100,7 @@ class Infrastructure(msgspec.Struct, frozen=True, kw_only=True):
     mailbox: MailboxPolicy = MailboxPolicy()
     supervision: SupervisionPolicy = SupervisionPolicy()
     queue: QueuePolicy = QueuePolicy()
+    rate: RateLimit | None = None
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

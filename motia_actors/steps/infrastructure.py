@@ -9,6 +9,7 @@ Source: Motia 0.17 `infrastructure`.
 
 from __future__ import annotations
 
+import re
 import typing
 
 from motia_actors.steps.config import (
@@ -18,9 +19,10 @@ from motia_actors.steps.config import (
     MailboxPolicy,
     Overflow,
     QueuePolicy,
+    RateLimit,
     SupervisionPolicy,
 )
-from motia_actors.steps.fields import Fields
+from motia_actors.steps.fields import Fields, shown
 from motia_actors.steps.report import Report
 
 MAILBOX_SIZE_MAX = 1_000_000
@@ -29,6 +31,8 @@ RETRIES_MAX = 10_000
 DEPTH_MAX = 1_000_000_000
 RESTARTS_MAX = 10_000
 PROCESSES_MAX = 64
+RATE_MAX = 1_000_000
+RATE_PERIOD_S_MAX = 31 * 86_400.0
 
 # A delivery must outlive its handler, and the handler's end must still be written down.
 VISIBILITY_MARGIN_S = 30.0
@@ -47,6 +51,8 @@ QUEUE_HINTS = {
     "size": "write depth",
 }
 HANDLER_HINTS = {"memory": "write ram, in MB", "timeoutSeconds": "write timeout"}
+RATE_HINTS = {"max": "write limit", "count": "write limit", "window": "write period, in seconds"}
+RATE_BY = re.compile(r"ip|all|header:[A-Za-z0-9-]{1,100}")
 HINTS = {
     "timeout": "write handler: {timeout}",
     "maxRetries": "write queue: {maxRetries}",
@@ -69,6 +75,7 @@ def read_infrastructure(config: Fields, report: Report) -> tuple[Infrastructure,
             "isolation",
             "processes",
             "cron",
+            "rateLimit",
         ),
         hints=HINTS,
     )
@@ -88,6 +95,7 @@ def read_infrastructure(config: Fields, report: Report) -> tuple[Infrastructure,
         mailbox=_mailbox(fields.inner("mailbox")),
         supervision=_supervision(fields.inner("supervision")),
         queue=_queue(queue_fields, report, timeout_s=timeout_s),
+        rate=_rate(fields, report, kind=config.get("type")),
     )
     _check_isolation(fields, handler, infrastructure, report)
     return infrastructure, _cron(fields.inner("cron"))
@@ -170,6 +178,31 @@ def _queue(fields: Fields, report: Report, *, timeout_s: float | None) -> QueueP
         visibility_s=_visibility_s(fields, report, timeout_s=timeout_s),
         delay_s=fields.number("delaySeconds", default=default.delay_s),
         backoff=_backoff(fields),
+    )
+
+
+def _rate(config: Fields, report: Report, *, kind: object) -> RateLimit | None:
+    fields = config.inner("rateLimit")
+    if not config.has("rateLimit"):
+        return None
+    if kind != "api":
+        report.warn(fields.name("limit"), "has no effect but on api steps", "remove rateLimit")
+        return None
+    fields.check_known(("limit", "period", "by"), hints=RATE_HINTS)
+    if not fields.has("limit"):
+        report.error(
+            fields.name("limit"), "is missing", "write rateLimit: {limit: 100, period: 60}"
+        )
+        return None
+    by = fields.text("by") or "ip"
+    if not RATE_BY.fullmatch(by):
+        report.error(
+            fields.name("by"), f"is {shown(by)}", 'write "ip", "all" or "header:x-api-key"'
+        )
+    return RateLimit(
+        count=fields.count("limit", default=1, minimum=1, maximum=RATE_MAX),
+        period_s=fields.number("period", default=60.0, minimum=0.001, maximum=RATE_PERIOD_S_MAX),
+        by=by,
     )
 
 

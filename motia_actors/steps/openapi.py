@@ -15,11 +15,14 @@ from typing import Any
 
 from motia_actors.errors import ConfigError
 from motia_actors.steps.config import Step
+from motia_actors.steps.files import with_files
 from motia_actors.steps.openapi_paths import templates_of
 from motia_actors.steps.openapi_schemas import example_of, modern, with_refs_below
 from motia_actors.steps.schema import compile_schema
 
 JSON = "application/json"
+FORM = "multipart/form-data"
+OCTETS = "application/octet-stream"
 BODY_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 DESCRIBED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -46,6 +49,7 @@ ERRORS = {
     400: ("The request is malformed, or its body breaks the schema", "Invalid request body"),
     413: ("The body is over the limit", "Body is over the limit"),
     415: ("The body's coding is not known", "Unsupported content encoding"),
+    429: ("The client asked more often than its limit allows", "Too many requests"),
     431: ("The headers are too many", "Too many headers"),
     500: ("The step failed", "Internal server error"),
     503: ("There is no room for the request now", "The server cannot take the request now"),
@@ -113,7 +117,9 @@ def _operation(step: Step, name: str, schemas: dict[str, Any]) -> dict[str, Any]
         operation["tags"] = list(step.flows)
     if step.body_schema is not None:
         content = _content(step.body_schema, f"{name}Body", schemas)
-        operation["requestBody"] = {"required": True, "content": {JSON: content}}
+        is_form = with_files(step.body_schema) is not step.body_schema
+        kind = FORM if is_form else JSON
+        operation["requestBody"] = {"required": True, "content": {kind: content}}
     elif step.method in BODY_METHODS:
         operation["requestBody"] = {"content": {JSON: {"schema": ANY_BODY}}}
     return operation
@@ -127,8 +133,12 @@ def _responses(step: Step, name: str, schemas: dict[str, Any]) -> dict[str, Any]
         if status.isdecimal() and int(status) in ERRORS:
             either = [content["schema"], {"$ref": "#/components/schemas/Error"}]
             content = {**content, "schema": {"anyOf": either}}
-        responses[known] = {"description": _phrase(status), "content": {JSON: content}}
+        is_binary = schema.get("type") == "string" and schema.get("format") == "binary"
+        kind = OCTETS if is_binary else JSON
+        responses[known] = {"description": _phrase(status), "content": {kind: content}}
     for error in ERRORS:
+        if error == 429 and step.infrastructure.rate is None:
+            continue
         responses.setdefault(str(error), {"$ref": f"#/components/responses/Error{error}"})
     if not step.response_schema:
         responses["default"] = {"description": "What the step answers"}

@@ -13,6 +13,7 @@ from typing import Any
 
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Step
+from motia_actors.steps.files import MARK, with_files
 from motia_actors.steps.naming import snake_case
 from motia_actors.steps.typegen import EmitType, Schema, emits_of, merged, path_params, resolved
 
@@ -28,7 +29,7 @@ HEAD = """\
 #
 #     async def handler(req: "CreateOrder.Request", context: "CreateOrder.Context"): ...
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any, Literal, Never, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar, overload
 
 _Body = TypeVar("_Body", covariant=True)
@@ -46,6 +47,7 @@ class ApiRequest(Protocol[_Body, _Path]):
     queryParams: dict[str, Any]
     query: dict[str, Any]
     headers: dict[str, Any]
+    cookies: dict[str, str]
     method: str
     path: str
     rawBody: Any
@@ -64,6 +66,17 @@ class ApiRequest(Protocol[_Body, _Path]):
     def __contains__(self, key: object) -> bool: ...
     def __setitem__(self, key: str, value: Any) -> None: ...
     def __setattr__(self, name: str, value: Any) -> None: ...
+
+# A body of bytes, or one that is sent piece by piece.
+Content: TypeAlias = bytes | str | Iterator[str | bytes] | AsyncIterator[str | bytes]
+
+class Upload(TypedDict):
+    name: str
+    filename: str
+    contentType: str
+    size: int
+    data: bytes | None
+    path: str | None
 
 class Logger(Protocol):
     def debug(self, message: object, args: object = ..., *more: object, **named: object) -> Any: ...
@@ -160,6 +173,8 @@ class _Writer:
     def _type(self, schema: Any, name: str) -> str:
         if not isinstance(schema, Mapping):
             return "Any"
+        if MARK in schema:
+            return "Upload | list[Upload]"
         if "const" in schema:
             return _literal([schema["const"]])
         if isinstance(schema.get("enum"), list):
@@ -180,7 +195,7 @@ class _Writer:
         if kind == "object" or "properties" in schema:
             return self._object(schema, name)
         if kind == "string" and schema.get("format") == "binary":
-            return "bytes"
+            return "Content"
         return _PLAIN.get(str(kind), "Any")
 
     def _object(self, schema: Schema, name: str) -> str:
@@ -230,7 +245,7 @@ def _step(writer: _Writer, catalog: Catalog, step: Step) -> str:
     events = _union(_event(writer, name, one) for one in emits_of(catalog, step))
     lines = [f"class {name}:"]
     if step.kind == "api":
-        body = writer.type_of(step.body_schema, f"{name}Body")
+        body = writer.type_of(with_files(step.body_schema), f"{name}Body")
         params = path_params(step.path)
         path = (
             writer.typed_dict(f"{name}Path", dict.fromkeys(params, ("str", True)))

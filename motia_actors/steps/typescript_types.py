@@ -13,6 +13,7 @@ from typing import Any
 
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Step
+from motia_actors.steps.files import MARK, with_files
 from motia_actors.steps.typegen import EmitType, Schema, emits_of, path_params, resolved
 
 NAME = "types.d.ts"
@@ -78,12 +79,18 @@ declare module 'motia' {
     signal: AbortSignal
   }
 
+  /** A body that is sent piece by piece, such as a Readable or an async generator. */
+  export type Streamed = AsyncIterable<string | Uint8Array> | Iterator<string | Uint8Array>
+  /** A file of a multipart body: its bytes, or where a large one is until the call ends. */
+  export type Upload = { name: string; filename: string; contentType: string; size: number; data: Bytes | null; path: string | null }
+
   /** Open, as in Motia: a project declares here what its middleware adds. */
   export interface ApiRequest<TBody = unknown> {
     body: TBody
     pathParams: Record<string, string>
     queryParams: Record<string, string | string[]>
     headers: Record<string, string | string[]>
+    cookies: Record<string, string>
     rawBody: Bytes | string
     method: string
     path: string
@@ -96,7 +103,7 @@ declare module 'motia' {
   export type ApiResponse<TStatus extends number = number, TBody = unknown> = {
     status: TStatus
     headers?: Record<string, string | string[]>
-    body?: TBody | Bytes
+    body?: TBody | Bytes | Streamed
   }
   export type ApiRouteHandler<TBody = unknown, TResponse = unknown, TEvent = never, TPath = Record<string, string>> =
     (req: RoutedRequest<TBody, TPath>, ctx: FlowContext<TEvent>) => Promise<TResponse>
@@ -140,9 +147,21 @@ declare module 'motia' {
   }
   export interface StreamAuthRequest { headers: Record<string, string | string[] | undefined>; url?: string }
   export interface Config {
+    middleware?: ApiMiddleware[]
     streamAuth?: { contextSchema?: unknown; authenticate: (request: StreamAuthRequest) => unknown }
     [key: string]: unknown
   }
+  export type CookieOptions = {
+    maxAge?: number; expires?: Date; path?: string | null; domain?: string
+    secure?: boolean; httpOnly?: boolean; sameSite?: 'Strict' | 'Lax' | 'None' | null
+  }
+  export type ServerSentEvent = { data: unknown; event?: string; id?: string | number; retry?: number }
+  /** An answer that sends the client elsewhere. */
+  export function redirect(location: string, status?: 301 | 302 | 303 | 307 | 308, options?: { cookies?: string[] }): { status: any; headers: Record<string, string | string[]> }
+  /** A value for the header set-cookie. */
+  export function cookie(name: string, value: string, options?: CookieOptions): string
+  /** An answer of Server-Sent Events, each sent when it is yielded. */
+  export function events(source: AsyncIterable<unknown> | Iterable<unknown>, options?: { headers?: Record<string, string | string[]> }): { status: any; headers: Record<string, string | string[]>; body: Streamed }
   export const config: <T extends Config>(value: T) => T
   export const defineConfig: <T extends Config>(value: T) => T
   export const step: <T>(value: T) => T
@@ -177,7 +196,11 @@ def handler_type(catalog: Catalog, step: Step) -> str:
         return f"EventHandler<{type_of(step.input_schema)}, {events}>"
     if step.kind == "cron":
         return f"CronHandler<{events}>"
-    body = "Record<string, unknown>" if step.body_schema is None else type_of(step.body_schema)
+    body = (
+        "Record<string, unknown>"
+        if step.body_schema is None
+        else type_of(with_files(step.body_schema))
+    )
     answers = " | ".join(
         f"ApiResponse<{status}, {type_of(schema)}>"
         for status, schema in step.response_schema.items()
@@ -201,6 +224,8 @@ def _event(emit: EmitType) -> str:
 def _type(schema: Any) -> str:
     if not isinstance(schema, Mapping):
         return "unknown"
+    if MARK in schema:
+        return "Upload"
     if "const" in schema:
         return _literal(schema["const"])
     if isinstance(schema.get("enum"), list):

@@ -6,7 +6,7 @@ Errors are JSON, `{"error": "…"}`, and say nothing about the inside.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import falcon
@@ -81,6 +81,11 @@ class Response(falcon.Response):
         self.data = data
         if cookies:
             self._extra_headers = [("set-cookie", cookie) for cookie in cookies]
+
+    def fill_pieces(self, pieces: Iterable[bytes]) -> None:
+        """Send these in the place of the data that it was filled with; the server closes them."""
+        self.data = None
+        self.stream = pieces
 
     def fill_json(self, status: int, value: object, headers: Mapping[str, str] = {}) -> None:
         """Answer value as JSON."""

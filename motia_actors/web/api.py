@@ -6,6 +6,7 @@ each request finds its route in the table that was current when it came.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, cast
 
@@ -22,6 +23,8 @@ from motia_actors.errors import (
     UsageError,
 )
 from motia_actors.messages import Call, Failed, Outcome, Returned
+from motia_actors.pieces import Pieces
+from motia_actors.steps.config import RateLimit
 from motia_actors.telemetry.spans import Tracer, child_of
 from motia_actors.web.answers import (
     INTERNAL_ERROR,
@@ -37,11 +40,14 @@ from motia_actors.web.answers import (
 from motia_actors.web.cors import Cors
 from motia_actors.web.health import Unready, health_routes
 from motia_actors.web.late import late_answer
-from motia_actors.web.limits import Limits
-from motia_actors.web.replies import add_etag, encode_reply
+from motia_actors.web.limits import Limits, StreamLimits
+from motia_actors.web.rates import RateTable, limited
+from motia_actors.web.replies import Reply, add_etag, close_body, encode_reply
 from motia_actors.web.requests import read_request
 from motia_actors.web.router import Router
 from motia_actors.web.routes import Route, Table, problem_of
+from motia_actors.web.streaming import Streaming, Streams, watch_client
+from motia_actors.web.uploads import UPLOADS, Uploads, remove_files
 from motia_actors.web.watch import RequestWatch
 
 _PROBLEMS_MAX = 100
@@ -71,9 +77,14 @@ class Validator(Protocol):
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the front behaves. `cors` is `*`, `off`, or the origins that may call."""
+    """How the front behaves. `cors` is `*`, `off`, or the origins that may call.
+
+    `proxies`: how many stand before it and write X-Forwarded-For.
+    """
 
     limits: Limits = Limits()
+    streams: StreamLimits = StreamLimits()
+    proxies: int = 0
     validate: Literal["enforce", "warn", "off"] = "enforce"
     cors: str | tuple[str, ...] = "*"
 
@@ -87,6 +98,7 @@ class ApiRoute(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     flows: tuple[str, ...] = ()
     body: Validator | None = None
+    rate: RateLimit | None = None
 
 
 class Front:
@@ -97,8 +109,10 @@ class Front:
         watch: Sees each request and its answer.
         unready: Why the process cannot take work now, for `/readyz`.
         reserved: Routes that go before the project's, such as `control.control_routes`.
-        fallback: Routes that go after the project's, such as a workbench.
+        fallback: Routes that go after all others, such as static files.
         offload: Runs what blocks, for servers whose event loop must not; None runs it here.
+        rates: The buckets of rate limits; None: this process has its own.
+        uploads: Where large files of a request go; None: they stay in memory.
     """
 
     def __init__(
@@ -113,12 +127,17 @@ class Front:
         reserved: Sequence[Route[Endpoint]] = (),
         fallback: Sequence[Route[Endpoint]] = (),
         offload: Offload | None = None,
+        rates: RateTable | None = None,
+        uploads: Uploads | None = None,
     ) -> None:
         self.settings = settings
         self.asker, self.new_trace_id, self.log, self.offload = asker, new_trace_id, log, offload
         self.watch = watch or RequestWatch(Tracer(SystemClock()))
+        self.streams = Streams(settings.streams, offload=offload)
+        self.uploads = uploads
+        self._rates = rates or RateTable(None, time.time)
         self._reserved = list(reserved)
-        self._fallback = [*fallback, *health_routes(unready)]
+        self._fallback = [*health_routes(unready), *fallback]
         cors = Cors(settings.cors)
         self._router = Router(settings.limits, has_preflight=cors.is_on)
         self.app = falcon.App(
@@ -149,8 +168,15 @@ class Front:
             if problem:
                 self.log("error", f"route left out: {problem}", step=route.step_id)
             else:
-                steps.append(Route(route.method, route.path, _StepEndpoint(self, route)))
+                steps.append(Route(route.method, route.path, self._endpoint(route)))
         self._router.table = Table([*self._reserved, *steps, *self._fallback])
+
+    def _endpoint(self, route: ApiRoute) -> Endpoint:
+        endpoint = _StepEndpoint(self, route)
+        if route.rate is None:
+            return endpoint
+        proxies = self.settings.proxies
+        return limited(endpoint, route.step_id, route.rate, self._rates, proxies=proxies)
 
     def _on_motia_error(
         self, req: falcon.Request, resp: Response, error: MotiaError, params: dict[str, Any]
@@ -182,29 +208,33 @@ class _StepEndpoint:
         self._body = None if front.settings.validate == "off" else route.body
 
     def __call__(self, req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
-        front, route = self._front, self._route
+        front, route, environ = self._front, self._route, req.env
         trace_id = front.new_trace_id()
-        asked = resp.asked = front.watch.begin(req.env, self._name, route.path, trace_id)
-        request = read_request(req, params, front.settings.limits)
-        if self._body is not None and not self._is_valid(request["body"], resp, trace_id):
-            return
-        call = Call(
-            kind="api",
-            trace_id=trace_id,
-            flows=route.flows,
-            input=request,
-            # Of a trace that is not kept the call needs no name of its own unless it fails.
-            trace=child_of(asked.trace) if asked.trace.is_sampled else asked.trace,
-            parent=asked.trace.span_id,
-        )
-        if front.offload is None:
-            outcome = front.asker.ask(route.step_id, call, desert=late_answer(req.env))
-        else:
-            outcome = front.offload(lambda: front.asker.ask(route.step_id, call))
-        if isinstance(outcome, Returned):
-            self._send(outcome.value, req, resp, trace_id)
-        else:
-            self._fail(outcome, resp, trace_id)
+        asked = resp.asked = front.watch.begin(environ, self._name, route.path, trace_id)
+        request = read_request(req, params, front.settings.limits, front.uploads)
+        try:
+            if self._body is not None and not self._is_valid(request["body"], resp, trace_id):
+                return
+            call = Call(
+                kind="api",
+                trace_id=trace_id,
+                flows=route.flows,
+                input=request,
+                # Of a trace that is not kept the call needs no name of its own unless it fails.
+                trace=child_of(asked.trace) if asked.trace.is_sampled else asked.trace,
+                parent=asked.trace.span_id,
+            )
+            if front.offload is None:
+                outcome = front.asker.ask(route.step_id, call, desert=late_answer(environ))
+            else:
+                outcome = front.offload(lambda: front.asker.ask(route.step_id, call))
+            if isinstance(outcome, Returned):
+                self._send(outcome.value, req, resp, trace_id)
+            else:
+                self._fail(outcome, resp, trace_id)
+        finally:
+            if UPLOADS in environ:
+                _remove_after(resp, environ)
 
     def _is_valid(self, body: object, resp: Response, trace_id: str) -> bool:
         problems = self._body.problems(body) if self._body is not None else []
@@ -222,8 +252,12 @@ class _StepEndpoint:
         try:
             reply = encode_reply(value)
         except UsageError as error:
+            close_body(value)
             self._log("error", f"cannot send what the handler returned: {error}", trace_id)
             resp.fill_json(500, {"error": INTERNAL_ERROR})
+            return
+        if reply.pieces is not None:
+            self._stream(reply, reply.pieces, req, resp, trace_id)
             return
         if req.method in ("GET", "HEAD"):
             environ = req.env
@@ -233,6 +267,33 @@ class _StepEndpoint:
                 cache_control=environ.get("HTTP_CACHE_CONTROL"),
             )
         resp.fill(reply.status, reply.headers, reply.data, cookies=reply.cookies)
+
+    def _stream(
+        self, reply: Reply, pieces: Pieces, req: falcon.Request, resp: Response, trace_id: str
+    ) -> None:
+        if req.method == "HEAD" or not reply.data:
+            pieces.close()
+            resp.fill(reply.status, reply.headers, b"", cookies=reply.cookies)
+            return
+        front = self._front
+        streaming = front.streams.begin(
+            pieces,
+            is_events=reply.headers["content-type"].startswith("text/event-stream"),
+            on_error=lambda why: self._log("error", f"the body broke off: {why}", trace_id),
+        )
+        if streaming is None:
+            resp.fill_json(503, {"error": NO_ROOM}, retry_after(1.0))
+            return
+        watch_client(req.env, streaming)
+        if not streaming.is_events:
+            try:
+                streaming.prepare()
+            except OSError:
+                streaming.close()
+                resp.fill_json(500, {"error": INTERNAL_ERROR})
+                return
+        resp.fill(reply.status, reply.headers, b"", cookies=reply.cookies)
+        resp.fill_pieces(streaming)
 
     def _fail(self, failed: Failed, resp: Response, trace_id: str) -> None:
         if failed.retry_after_s is not None:
@@ -256,3 +317,11 @@ class _StepEndpoint:
             flows=route.flows,
             **fields,
         )
+
+
+def _remove_after(resp: Response, environ: dict[str, Any]) -> None:
+    """Remove the request's files once its answer is made."""
+    if isinstance(resp.stream, Streaming):
+        resp.stream.on_close.append(lambda: remove_files(environ))
+    else:
+        remove_files(environ)

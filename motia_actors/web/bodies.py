@@ -17,33 +17,36 @@ import io
 from typing import Any
 
 import falcon
-from falcon.media.multipart import BodyPart, MultipartFormHandler, MultipartParseOptions
 
 from motia_actors.errors import PayloadError
 from motia_actors.payload import decode
+from motia_actors.web.charsets import text_of
 from motia_actors.web.inflate import inflate
 from motia_actors.web.limits import Limits
-from motia_actors.web.queries import add_value, parse_query
+from motia_actors.web.queries import parse_query
+from motia_actors.web.uploads import Bounded, MultipartReader, Uploads
 
 _READ_BYTES = 65536
 _FORM_DEPTH_MAX = 32
 _FORM_INDEX_MAX = 100
-# Not every codec Python has: some are slow on purpose-made input, some are no charsets.
-_CHARSETS = {
-    "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "ascii": "ascii",
-    "iso-8859-1": "latin-1", "latin1": "latin-1", "windows-1252": "cp1252",
-    "utf-16": "utf-16", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be",
-}  # fmt: skip
+MULTIPART = "multipart/form-data"
 
 Body = tuple[Any, str | bytes]
 
 
-def read_body(environ: dict[str, Any], limits: Limits) -> Body:
-    """The parsed body and the raw one.
+def read_body(environ: dict[str, Any], limits: Limits, uploads: Uploads | None = None) -> Body:
+    """The parsed body and the raw one; uploads is where large files of a multipart body go.
 
     Raises:
         falcon.HTTPError: 400 malformed or cut short, 413 over a limit, 415 unknown encoding.
     """
+    declared: str = environ.get("CONTENT_TYPE") or ""
+    if (
+        declared != "application/json"  # As most are, which is quick to see.
+        and declared[:19].lower() == MULTIPART
+        and "HTTP_CONTENT_ENCODING" not in environ
+    ):
+        return _multipart(environ, declared, limits, uploads), ""
     data = _read(environ, limits.body_bytes_max)
     if not data:
         return {}, ""
@@ -52,7 +55,6 @@ def read_body(environ: dict[str, Any], limits: Limits) -> Body:
         data = inflate(data, coding, bytes_max=limits.body_bytes_max)
         if not data:
             return {}, ""
-    declared: str = environ.get("CONTENT_TYPE") or ""
     if declared == "application/json":
         return _json(data, "utf-8")
     media_type, options = falcon.parse_header(declared)
@@ -65,26 +67,21 @@ def _parse(data: bytes, media_type: str, *, declared: str, charset: str, limits:
     if media_type == "application/json" or media_type.endswith("+json"):
         return _json(data, charset)
     if media_type == "application/x-www-form-urlencoded":
-        return _form(_text(data, charset), limits)
+        return _form(text_of(data, charset), limits)
     if media_type == "multipart/form-data":
-        return _multipart(data, declared, limits), ""
+        reader = MultipartReader({}, limits, None)
+        return reader.read(io.BytesIO(data), declared, size=len(data)), ""
     if media_type == "text/plain":
-        text = _text(data, charset)
+        text = text_of(data, charset)
         return text, text
     if media_type.startswith("text/") or media_type.endswith(("/xml", "+xml", "/javascript")):
-        return {}, _text(data, charset)
+        return {}, text_of(data, charset)
     return {}, data
 
 
 def _read(environ: dict[str, Any], bytes_max: int) -> bytes:
-    declared = environ.get("CONTENT_LENGTH")
-    if declared:
-        if not (declared.isascii() and declared.isdigit()):
-            raise falcon.HTTPBadRequest(title="Malformed Content-Length")
-        # Compared as text first: reading a number of a million digits takes its time.
-        if len(declared.lstrip("0")) > 18 or int(declared) > bytes_max:
-            raise falcon.HTTPContentTooLarge(title="Request body is too large")
-        size = int(declared)
+    size = _size(environ, bytes_max)
+    if size is not None:
         data = _take(environ, size) if size else b""
         if len(data) < size:
             raise falcon.HTTPBadRequest(title="Request body is shorter than its Content-Length")
@@ -95,6 +92,30 @@ def _read(environ: dict[str, Any], bytes_max: int) -> bytes:
     if len(data) > bytes_max:
         raise falcon.HTTPContentTooLarge(title="Request body is too large")
     return data
+
+
+def _size(environ: dict[str, Any], bytes_max: int) -> int | None:
+    declared = environ.get("CONTENT_LENGTH")
+    if not declared:
+        return None
+    if not (declared.isascii() and declared.isdigit()):
+        raise falcon.HTTPBadRequest(title="Malformed Content-Length")
+    # Compared as text first: reading a number of a million digits takes its time.
+    if len(declared.lstrip("0")) > 18 or int(declared) > bytes_max:
+        raise falcon.HTTPContentTooLarge(title="Request body is too large")
+    return int(declared)
+
+
+def _multipart(
+    environ: dict[str, Any], declared: str, limits: Limits, uploads: Uploads | None
+) -> dict[str, Any]:
+    bytes_max = limits.upload_bytes_max
+    size = _size(environ, bytes_max)
+    if size == 0 or (size is None and "HTTP_TRANSFER_ENCODING" not in environ):
+        return {}
+    stream = Bounded(environ["wsgi.input"], bytes_max)
+    reader = MultipartReader(environ, limits, uploads)
+    return reader.read(stream, declared, size=bytes_max + 1 if size is None else size)
 
 
 def _take(environ: dict[str, Any], size: int) -> bytes:
@@ -114,18 +135,11 @@ def _take(environ: dict[str, Any], size: int) -> bytes:
     return b"".join(parts)
 
 
-def _text(data: bytes, charset: str) -> str:
-    codec = _CHARSETS.get(charset)
-    if codec is None:
-        raise falcon.HTTPUnsupportedMediaType(title=f"Unsupported charset {charset!r}")
-    return data.decode(codec, "replace").removeprefix("\ufeff")
-
-
 def _json(data: bytes, charset: str) -> Body:
     if charset not in ("utf-8", "utf8"):
         if not charset.startswith("utf-"):
             raise falcon.HTTPUnsupportedMediaType(title=f"Unsupported charset {charset!r}")
-        data = _text(data, charset).encode()
+        data = text_of(data, charset).encode()
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         value, raw = decode(data), data.decode()
@@ -149,32 +163,3 @@ def _form(text: str, limits: Limits) -> Body:
     except ValueError as error:
         raise falcon.HTTPBadRequest(title=f"Invalid form body: {error}") from error
     return value, text
-
-
-def _multipart(data: bytes, declared: str, limits: Limits) -> dict[str, Any]:
-    options = MultipartParseOptions()
-    options.max_body_part_buffer_size = limits.body_bytes_max
-    options.max_body_part_count = limits.parts_max + 1
-    handler = MultipartFormHandler(options)
-    values: dict[str, Any] = {}
-    try:
-        form = handler.deserialize(io.BytesIO(data), declared, len(data))
-        for count, part in enumerate(form, start=1):
-            if count > limits.parts_max:
-                raise falcon.HTTPContentTooLarge(title="Multipart body has too many parts")
-            name, value = _part(part)
-            add_value(values, name, value)
-    except (ValueError, LookupError) as error:  # Part headers that are not even text.
-        raise falcon.HTTPBadRequest(title="Malformed multipart body") from error
-    return values
-
-
-def _part(part: BodyPart) -> tuple[str, str | dict[str, Any]]:
-    name = part.name
-    if not name:
-        raise falcon.HTTPBadRequest(title="A part of the multipart body has no name")
-    data = part.get_data()
-    if part.filename is None:
-        charset = falcon.parse_header(part.content_type)[1].get("charset", "utf-8")
-        return name, _text(data, charset.strip().lower())
-    return name, {"filename": part.filename, "contentType": part.content_type, "data": data}

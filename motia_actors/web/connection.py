@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
         self._body_size = 0
         self._begun_s = 0.0
         self._is_reading = True
-        self._is_full = False
+        self._is_full = self.is_at_eof = False
         self._unsent = 0
         self.due_s = 0.0
         """When something must have happened; the service looks now and then."""
@@ -97,6 +97,8 @@ class Connection(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.is_cut = True
             self._give_room()
+            if self._exchange.on_cut is not None:
+                self._exchange.on_cut()
         if self._body is not None:
             self._body.close()
         self._exchange = self._body = None
@@ -105,6 +107,9 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client has said all; it may still read the answer to it."""
+        self.is_at_eof = True
+        if self._exchange is not None and self._exchange.on_eof is not None:
+            self._exchange.on_eof()
         return self._phase == BUSY and not self._transport.get_extra_info("sslcontext")
 
     def data_received(self, data: bytes) -> None:
@@ -134,7 +139,7 @@ class Connection(asyncio.Protocol):
             if self._phase == WAITING and self._buffer:
                 self._phase, self.due_s = HEAD, self._service.now_s() + HEAD_S_MAX
             return
-        if head.length > self._service.body_bytes_max:
+        if head.length > self._service.body_bytes_max and self._is_too_large(head, head.length):
             self._refuse("413 Content Too Large")
             return
         self._head, self._phase, self._body_size = head, BODY, 0
@@ -155,7 +160,9 @@ class Connection(asyncio.Protocol):
             del buffer[: len(data)]
             is_complete = self._body_size + len(data) == head.length
         self._body_size += len(data)
-        if self._body_size > self._service.body_bytes_max:
+        if self._body_size > self._service.body_bytes_max and self._is_too_large(
+            head, self._body_size
+        ):
             self._refuse("413 Content Too Large")
         elif not is_complete:
             self._keep(data)
@@ -170,6 +177,14 @@ class Connection(asyncio.Protocol):
                 body = self._body
             self._body = None
             self._hand_on(head, body)
+
+    def _is_too_large(self, head: Head, size: int) -> bool:
+        """Whether a body over the usual limit is over that of its kind."""
+        is_form = any(
+            name == "CONTENT-TYPE" and value[:19].lower() == "multipart/form-data"
+            for name, value in head.headers
+        )
+        return not is_form or size > self._service.upload_bytes_max
 
     def _keep(self, data: bytes) -> None:
         if self._body is None:

@@ -80,6 +80,10 @@ class Exchange:
         """What a long answer waits for when the client does not keep up."""
         self.is_cut = False
         """The connection is gone."""
+        self.on_cut: Callable[[], None] | None = None
+        """Called on the loop when it goes."""
+        self.on_eof: Callable[[], None] | None = None
+        """Called on the loop when the client has said that it sends no more."""
         self._host = host
         self._parts: list[bytes] = []
         self._size = 0
@@ -87,6 +91,7 @@ class Exchange:
         environ["motia_actors.take_over"] = self._take_over
         environ["motia_actors.loop"] = host.loop
         environ["motia_actors.desert"] = self.desert
+        environ["motia_actors.on_cut"] = self._watch_cut
         environ["wsgi.early_hints"] = self._early_hints
 
     def run(self) -> bool:
@@ -98,7 +103,8 @@ class Exchange:
                 answer.force_close()
             host.begin(self.head)
             self._respond()
-        except _CutError:
+        except (_CutError, BrokenPipeError):
+            # Without its end: a body that broke off must not be taken for a whole one.
             answer.force_close()
         # Whatever the application raises, the thread and the connection go on, or end in order.
         except BaseException:
@@ -168,6 +174,14 @@ class Exchange:
         """Answer 504 in the place of a handler that hangs, and replace its thread."""
         if self._settled.acquire(blocking=False):
             self._host.desert(self)
+
+    def _watch_cut(self, callback: Callable[[], None], *, has_eof: bool) -> None:
+        """Have callback called when the client is gone; has_eof: a half-closed one counts."""
+        self.on_cut = callback
+        if has_eof:
+            self.on_eof = callback
+        if self.is_cut or (has_eof and self.owner.is_at_eof):
+            callback()
 
     def _take_over(
         self, status: str, headers: list[tuple[str, str]], make: Callable[[], asyncio.Protocol]

@@ -2,10 +2,10 @@
 
     {"status": 200, "body": …, "headers": {"x-a": "1", "set-cookie": ["a=1", "b=2"]}}
 
-`status` is a number from 200 to 599. The body is sent by its type: text as text/html, bytes and
-`{"type": "Buffer", "data": [...]}` as application/octet-stream, anything else as JSON, and no
-`body` at all as nothing. A Content-Type of the handler's own wins. An object with attributes of
-these names will do too.
+`status` is a number from 200 to 599. The body is sent by its type: text as text/html, bytes,
+`{"type": "Buffer", "data": [...]}` and what a generator yields as application/octet-stream,
+anything else as JSON, and no `body` at all as nothing. A Content-Type of the handler's own wins.
+An object with attributes of these names will do too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 
 from motia_actors.errors import PayloadError, UsageError
 from motia_actors.payload import encode
+from motia_actors.pieces import Pieces
 from motia_actors.web.answers import JSON
 
 HTML = "text/html; charset=utf-8"
@@ -35,6 +36,7 @@ _OWN = frozenset(
 _BODILESS = frozenset((204, 304))
 _STATUS_TEXTS = frozenset(map(str, range(200, 600)))
 _MISSING: Any = object()
+_STREAMED = bytes(1)  # Known by its identity.
 _RIGHT = 'return {"status": 200, "body": …} with an optional "headers"'
 
 
@@ -45,6 +47,7 @@ class Reply(msgspec.Struct):
     headers: dict[str, str]
     data: bytes
     cookies: tuple[str, ...] = ()
+    pieces: Pieces | None = None
 
 
 def encode_reply(result: object) -> Reply:
@@ -62,6 +65,7 @@ def encode_reply(result: object) -> Reply:
     if status.__class__ is not int or not 200 <= status <= 599:
         status = _status(result, status)
     cookies: tuple[str, ...] = ()
+    pieces: Pieces | None = None
     headers: dict[str, str] = {}
     if extra:
         headers, cookies = _headers(extra)
@@ -71,13 +75,22 @@ def encode_reply(result: object) -> Reply:
             headers.pop("content-type", None)
     else:
         data, media_type = _body(body)
+        if data is _STREAMED:
+            pieces = body
         declared = headers.get("content-type")
         if declared is None:
             headers["content-type"] = media_type
         elif media_type is not OCTETS:
             # As Express does: what left as UTF-8 says so.
             headers["content-type"] = _CHARSET.sub("", declared) + "; charset=utf-8"
-    return Reply(status, headers, data, cookies)
+    return Reply(status, headers, data, cookies, pieces)
+
+
+def close_body(result: object) -> None:
+    """End the body of a result that is not sent, where it would be made while it is."""
+    body = result.get("body") if isinstance(result, Mapping) else None
+    if isinstance(body, Pieces):
+        body.close()
 
 
 def etag_of(data: bytes) -> str:
@@ -166,4 +179,6 @@ def _body(body: object) -> tuple[bytes, str]:
     try:
         return encode(body), JSON
     except PayloadError as error:
+        if isinstance(body, Pieces):
+            return _STREAMED, OCTETS
         raise UsageError(f"body: {error}") from error

@@ -8,8 +8,10 @@ import falcon
 
 from motia_actors.messages import Request
 from motia_actors.web.bodies import read_body
+from motia_actors.web.cookies import parse_cookies
 from motia_actors.web.limits import Limits
 from motia_actors.web.queries import parse_query
+from motia_actors.web.uploads import Uploads
 
 _NAMES_MAX = 1024
 
@@ -47,8 +49,10 @@ def read_headers(environ: dict[str, Any]) -> dict[str, str]:
     return headers
 
 
-def read_request(req: falcon.Request, params: dict[str, str], limits: Limits) -> Request:
-    """The request as handlers see it.
+def read_request(
+    req: falcon.Request, params: dict[str, str], limits: Limits, uploads: Uploads | None = None
+) -> Request:
+    """The request as handlers see it; uploads is where large files go.
 
     Raises:
         falcon.HTTPError: it is malformed or over a limit.
@@ -61,10 +65,12 @@ def read_request(req: falcon.Request, params: dict[str, str], limits: Limits) ->
         query = parse_query(req.query_string, fields_max=limits.fields_max)
     except ValueError as error:
         raise falcon.HTTPBadRequest(title=f"Invalid query string: {error}") from error
-    body, raw_body = read_body(environ, limits)
+    body, raw_body = read_body(environ, limits, uploads)
+    cookies = environ.get("HTTP_COOKIE")
     return Request(
         body=body,
         headers=headers,
+        cookies=parse_cookies(cookies) if cookies else {},
         pathParams=params,
         queryParams=query,
         rawBody=raw_body,

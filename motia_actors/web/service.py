@@ -34,6 +34,7 @@ class Service(Host):
 
     Args:
         body_bytes_max: Of a request, once its coding is off; more is a 413.
+        upload_bytes_max: The same of a multipart body.
         connections_per_address_max: Of a client that is no trusted proxy; more get a 503.
     """
 
@@ -47,10 +48,11 @@ class Service(Host):
         pool: ThreadPool,
         hooks: Hooks | None = None,
         body_bytes_max: int,
+        upload_bytes_max: int,
         connections_per_address_max: int,
     ) -> None:
         self.cfg, self.log, self.app = frozen(cfg), log, app
-        self.body_bytes_max = body_bytes_max
+        self.body_bytes_max, self.upload_bytes_max = body_bytes_max, upload_bytes_max
         self.is_leaving = False
         self.connections: set[Connection] = set()
         self.now_s = time.monotonic

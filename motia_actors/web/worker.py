@@ -78,6 +78,7 @@ class ActorWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             pool=pool,
             hooks=_WorkerHooks(self),
             body_bytes_max=settings.body_bytes_max,
+            upload_bytes_max=settings.upload_bytes_max,
             connections_per_address_max=settings.connections_per_address_max,
         )
         self.woken = asyncio.Event()

@@ -87,10 +87,10 @@ def test_the_settings_page_lists_every_setting_with_its_default() -> None:
 
 
 def test_the_settings_page_lists_every_key_of_infrastructure() -> None:
-    config: dict[str, Any] = {"type": "event", "name": "S", "subscribes": ["t"], "emits": []}
+    config: dict[str, Any] = {"type": "api", "name": "S", "method": "GET", "path": "/", "emits": []}
     words: dict[str, object] = {"queue.transactional": True, "queue.backoff": "linear"}
     words |= {"isolation": "process", "processes": 2}
-    words |= {"mailbox.overflow": "block", "queue.type": "fifo"}
+    words |= {"mailbox.overflow": "block", "queue.type": "fifo", "rateLimit.by": "all"}
     words |= {"isolation": "process", "processes": 2}
     words |= {"cron.timezone": "UTC", "cron.overlap": "allow", "cron.misfire": "once"}
     for key in rows("settings.md", "A step"):

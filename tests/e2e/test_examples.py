@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import socket
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -68,7 +69,7 @@ def exchanges(readme: Path) -> list[Exchange]:
 @pytest.mark.parametrize(
     ("name", "via"),
     [("hello", "gunicorn"), ("orders", "gunicorn"), ("chat", "gunicorn"),
-     ("mixed_languages", "start")],
+     ("gallery", "start"), ("mixed_languages", "start")],
 )  # fmt: skip
 def test_an_example_answers_as_its_readme_says(name: str, via: Via, tmp_path: Path) -> None:
     asked = exchanges(EXAMPLES / name / "README.md")
@@ -147,4 +148,32 @@ def test_one_flow_runs_through_three_languages_in_two_workers(tmp_path: Path) ->
         stages = {server.get(f"/reviews/{one}").json["stage"] for one in sent}
 
         assert stages == {"published"}
+        server.stop_cleanly()
+
+
+def test_a_picture_is_kept_shown_and_told_of(tmp_path: Path) -> None:
+    picture = bytes(range(256)) * 8_000
+    form = (
+        b'--B\r\nContent-Disposition: form-data; name="title"\r\n\r\nTea\r\n'
+        b'--B\r\nContent-Disposition: form-data; name="picture"; filename="tea.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n" + picture + b"\r\n--B--\r\n"
+    )
+    headers = {"content-type": "multipart/form-data; boundary=B", "cookie": "name=Ada"}
+    with Server(copy_project(EXAMPLES / "gallery", tmp_path / "gallery"), via="start") as server:
+        with server.client() as client:
+            kept = client.ask("POST", "/pictures", form, headers=headers)
+            shown = client.get(f"/pictures/{kept.json['id']}")
+            listed, page = client.get("/pictures.csv"), client.get("/")
+
+        assert (kept.status, kept.json["by"], kept.json["size"]) == (201, "Ada", len(picture))
+        assert (shown.body, shown.headers["content-type"]) == (picture, "image/png")
+        assert listed.body.decode() == f'title,by,size\n"Tea",Ada,{len(picture)}'
+        assert b"<h1>Gallery" in page.body
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as listener:
+            listener.sendall(b"GET /watch HTTP/1.1\r\nHost: x\r\n\r\n")
+            heard = b""
+            while b'{"pictures":1}' not in heard:
+                more = listener.recv(65536)
+                assert more, heard
+                heard += more
         server.stop_cleanly()

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from motia_actors.steps.config import Backoff, CronPolicy, Infrastructure
+from motia_actors.steps.config import Backoff, CronPolicy, Infrastructure, RateLimit
 from tests.steps.reports import API, CRON, EVENT, NOOP, read, step_of
 
 READ: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -178,3 +178,44 @@ def test_what_needs_a_process_of_its_own_says_so(written: dict[str, Any], name: 
     _, problems = read(EVENT | {"infrastructure": written})
 
     assert [(problem.severity, problem.field) for problem in problems] == [("warning", name)]
+
+
+@pytest.mark.parametrize(
+    ("written", "rate"),
+    [
+        ({"limit": 5}, RateLimit(count=5, period_s=60.0, by="ip")),
+        ({"limit": 5, "period": 0.5, "by": "all"}, RateLimit(count=5, period_s=0.5, by="all")),
+        ({"limit": 1, "by": "header:X-Api-Key"}, RateLimit(count=1, by="header:X-Api-Key")),
+    ],
+)
+def test_a_rate_limit_is_read(written: object, rate: RateLimit) -> None:
+    step = step_of(API | {"infrastructure": {"rateLimit": written}})
+
+    assert step.infrastructure.rate == rate
+
+
+@pytest.mark.parametrize(
+    ("written", "field"),
+    [
+        ({}, "limit"),
+        ({"limit": 0}, "limit"),
+        ({"limit": 1.5}, "limit"),
+        ({"limit": 5, "period": 0}, "period"),
+        ({"limit": 5, "by": "user"}, "by"),
+        ({"limit": 5, "by": "header:a b"}, "by"),
+        ({"limit": 5, "by": 7}, "by"),
+    ],
+)
+def test_a_rate_limit_that_cannot_be_held_is_an_error(written: object, field: str) -> None:
+    step, problems = read(API | {"infrastructure": {"rateLimit": written}})
+
+    assert step is None
+    assert [problem.field for problem in problems] == [f"infrastructure.rateLimit.{field}"]
+
+
+def test_a_rate_limit_of_an_event_step_has_no_effect_and_says_so() -> None:
+    step, problems = read(EVENT | {"infrastructure": {"rateLimit": {"limit": 5}}})
+
+    assert step is not None
+    assert step.infrastructure.rate is None
+    assert [problem.severity for problem in problems] == ["warning"]

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from motia_actors.steps.config import Step
+from motia_actors.steps.config import Infrastructure, RateLimit, Step
+from motia_actors.steps.files import with_files
 from motia_actors.steps.openapi import document
 from motia_actors.steps.openapi_paths import templates_of
 from motia_actors.steps.openapi_schemas import example_of, modern
@@ -127,3 +128,36 @@ def test_an_example_of_a_plain_schema_fits_it(inner: dict[str, Any]) -> None:
     }
 
     assert compile_schema(schema).problems(example_of(schema)) == []
+
+
+def test_a_body_with_files_is_a_form_and_a_binary_answer_is_bytes() -> None:
+    file = {"type": "string", "format": "binary"}
+    body = {"type": "object", "properties": {"f": file, "more": {"type": "array", "items": file}}}
+
+    api = described(a_step(body_schema=body, response_schema={"200": file}))
+
+    operation = api["paths"]["/orders"]["post"]
+    assert list(operation["requestBody"]["content"]) == ["multipart/form-data"]
+    assert list(operation["responses"]["200"]["content"]) == ["application/octet-stream"]
+
+
+def test_a_limited_step_may_answer_429_and_no_other_one() -> None:
+    limited = Infrastructure(rate=RateLimit(count=1))
+
+    api = described(a_step(infrastructure=limited), a_step("Free", "GET"))
+
+    answers = {method: one["responses"] for method, one in api["paths"]["/orders"].items()}
+    assert "429" in answers["post"]
+    assert "429" not in answers["get"]
+
+
+def test_the_files_of_a_schema_are_let_pass_and_the_rest_is_checked() -> None:
+    file = {"type": "string", "format": "binary"}
+    body = {"type": "object", "properties": {"f": file, "t": {"type": "string"}}}
+
+    validator = compile_schema(with_files(body))
+
+    assert not validator.problems({"f": {"filename": "a", "data": b""}, "t": "x"})
+    assert [path for path, _ in validator.problems({"f": {}, "t": {}})] == ["t"]
+    plain = {"type": "object", "properties": {"t": {"type": "string"}}}
+    assert with_files(plain) is plain

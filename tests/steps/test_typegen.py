@@ -41,7 +41,7 @@ FORMS: list[tuple[Any, str, str]] = [
         "AskBody",
     ),
     (None, "unknown", "Any"),
-    ({"type": "string", "format": "binary"}, "Bytes", "bytes"),
+    ({"type": "string", "format": "binary"}, "Bytes", "Upload | list[Upload]"),
     ({"type": "integer"}, "number", "int"),
     ({"type": ["string", "null"]}, "string | null", "str | None"),
     ({"anyOf": [TEXT, {"type": "number"}, TEXT]}, "string | number", "str | float"),

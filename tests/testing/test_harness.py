@@ -10,7 +10,7 @@ from textwrap import dedent
 
 import pytest
 
-from motia_actors.errors import UsageError
+from motia_actors.errors import SettingsError, UsageError
 from motia_actors.testing import Harness
 from tests.e2e.server import write_project
 
@@ -168,3 +168,53 @@ def test_settle_names_what_does_not_come_to_an_end(project: Path) -> None:
         app.emit("go")
         with pytest.raises(AssertionError, match="work for Loop"):
             app.settle(within_s=0.1)
+
+
+HTTP = {
+    "steps/limited_step.py": """
+        from motia_actors.http import events
+
+        config = {"name": "Limited", "type": "api", "path": "/limited", "method": "GET",
+                  "emits": [], "infrastructure": {"rateLimit": {"limit": 2, "period": 60}}}
+
+        async def handler(req, context):
+            async def said():
+                yield req.who
+            return events(said())
+    """,
+    "motia_config.py": """
+        async def first(req, context, next_fn):
+            req["who"] = "first"
+            return await next_fn()
+
+        def second(req, context, next_fn):
+            req["who"] += ", second"
+            return next_fn()
+
+        config = {"middleware": [first, second]}
+    """,
+}
+
+
+def test_middleware_streams_and_limits_are_there_in_memory(tmp_path: Path) -> None:
+    project = write_project(tmp_path, {name: dedent(text) for name, text in HTTP.items()})
+    with Harness(project) as app:
+        answers = [app.request("GET", "/limited") for _ in range(3)]
+        app.advance(30.0)
+        later = app.request("GET", "/limited")
+
+    assert answers[0].body == b":\n\ndata: first, second\n\n"
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert answers[2].header("retry-after") == "30"
+    assert later.status == 200
+
+
+@pytest.mark.parametrize("folder", [".", "..", "public/.."])
+def test_the_project_itself_is_not_served_as_static_files(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "public").mkdir()
+
+    with (
+        pytest.raises(SettingsError, match="MOTIA_STATIC"),
+        Harness(tmp_path, settings={"static": folder}),
+    ):
+        pass

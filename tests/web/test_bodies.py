@@ -190,7 +190,14 @@ def test_a_multipart_body_has_text_fields_and_files() -> None:
 
     body, raw = read(data, "multipart/form-data; boundary=B")
 
-    file = {"filename": "x.txt", "contentType": "text/x", "data": b"\0\xff"}
+    file = {
+        "name": "f",
+        "filename": "x.txt",
+        "contentType": "text/x",
+        "size": 2,
+        "data": b"\0\xff",
+        "path": None,
+    }
     assert (body, raw) == ({"a": ["1", "\u20ac"], "f": file}, "")
 
 

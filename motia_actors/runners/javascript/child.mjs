@@ -29,6 +29,7 @@ function receive(frame) {
     case 'streams': streams = frame.names; return
     case 'load': return void answer(frame, () => describe(frame))
     case 'fn': return void answer(frame, async () => (await pick(frame))(...frame.args))
+    case 'pull': return void pull(frame.id)
     case 'cancel': return cancel(frame.id)
     case 'ping': return pong()
     case 'exit': return wire.flush(() => end(0))
@@ -70,7 +71,8 @@ async function describe({ file, version, what }) {
   const functions = []
   const data = await dataOf(config, file, functions)
   const handler = module.handler === undefined ? null : typeof module.handler
-  return { config: data ?? null, functions, handler, files: filesOf(file) }
+  const middleware = what === 'config' ? middlewareOf(config).length : 0
+  return { config: data ?? null, functions, handler, middleware, files: filesOf(file) }
 }
 
 const SCHEMAS = new Set(['input', 'bodySchema', 'schema', 'contextSchema'])
@@ -128,17 +130,25 @@ function run(frame) {
 
 async function attempt(call, frame) {
   try {
-    const { handler, config } = await load(frame.file, frame.version)
+    const { handler, config } = frame.what === 'around' ? around(call, await load(frame.file, frame.version)) : await load(frame.file, frame.version)
     if (typeof handler !== 'function') throw new TypeError(`no function 'handler' is exported by ${frame.file}`)
     for (const path of frame.bytes ?? []) restore(frame.input, path)
     const context = contextOf(
       { ...frame, streams }, (method, given) => ask(call, method, given), logOf(call), call.abort.signal)
-    let value = await layer(0, frame.kind === 'api' ? middlewareOf(config) : [], frame, frame.input, context, handler)
+    const shared = frame.around ? middlewareOf((await load(frame.around.file, frame.around.version)).whole) : []
+    const value = await layer(0, frame.kind === 'api' ? [...shared, ...middlewareOf(config)] : [], frame, frame.input, context, handler)
     if (call.open) await quiet(call)
-    finish(call, 'v', value)
+    const source = sourceOf(value?.body)
+    if (source) begin(call, value, source)
+    else finish(call, 'v', value)
   } catch (error) {
     finish(call, 'e', error)
   }
+}
+
+/** The middleware of a config file as a step whose handler is the parent's. */
+function around(call, { whole }) {
+  return { config: { middleware: middlewareOf(whole) }, handler: (request) => ask(call, 'next', [request]) }
 }
 
 /** What was binary is base64 text on the wire. */
@@ -173,6 +183,51 @@ function finish(call, kind, value) {
   }
 }
 
+// Bodies that are made while they are sent: a piece for each pull.
+
+function sourceOf(body) {
+  if (body === null || typeof body !== 'object' || ArrayBuffer.isView(body)) return null
+  if (typeof body[Symbol.asyncIterator] === 'function') return body[Symbol.asyncIterator]()
+  return typeof body.next === 'function' && typeof body[Symbol.iterator] === 'function' ? body : null
+}
+
+function begin(call, value, source) {
+  if (!calls.has(call.id)) return void ended(source)
+  call.source = source
+  // A stream that fails while nobody pulls has its error told by the next pull.
+  value.body.on?.('error', () => {})
+  wire.send(`{"t":"done","id":${call.id},"v":${written({ ...value, body: null })},"s":true}`)
+}
+
+function pull(id) {
+  const call = calls.get(id)
+  if (!call) return tell({ t: 'piece', id })
+  return storage.run(call, async () => {
+    try {
+      const { done, value } = await call.source.next()
+      if (!calls.has(id)) return
+      if (!done) return wire.send(`{"t":"piece","id":${id},"b":"${pieceOf(value)}"}`)
+      calls.delete(id)
+      tell({ t: 'piece', id })
+    } catch (error) {
+      if (!calls.delete(id)) return
+      tell({ t: 'piece', id, e: told(error) })
+      ended(call.source)
+    }
+  })
+}
+
+function pieceOf(value) {
+  if (typeof value === 'string') return Buffer.from(value).toString('base64')
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
+  throw new TypeError(`a streamed body yielded a ${typeof value}; yield text or bytes, or return events(…)`)
+}
+
+/** Its `finally` runs, as far as it does not wait itself; a Readable is destroyed. */
+function ended(source) {
+  Promise.resolve(source.return?.()).catch(() => {})
+}
+
 function cancel(id) {
   // Whatever it still awaits is rejected below. That this is read at all says that nothing spins.
   tell({ t: 'gone', id })
@@ -187,6 +242,7 @@ function cancel(id) {
     }
   }
   call.abort.abort(reason)
+  if (call.source) storage.run(call, ended, call.source)
 }
 
 function ask(call, method, given) {
