@@ -42,6 +42,7 @@ from motia_actors.threads import native_calls
 from motia_actors.traced import effects_of
 from motia_actors.watch import Watcher
 from motia_actors.web.api import ApiRoute, Front, WebSettings
+from motia_actors.web.audit import Audit
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
 from motia_actors.web.limits import Limits
@@ -258,6 +259,7 @@ class Running:
                     *self.observatory.routes(limits, offload=offload),
                     *workbench_routes(self, limits, offload=offload),
                 ],
+                audit=Audit(self.store, self.clock),
             ),
             offload=offload,
         )
