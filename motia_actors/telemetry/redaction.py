@@ -20,7 +20,7 @@ _FIRST = (
     *("pass", "secret", "authoriz", "cookie", "credential", "token", "pwd", "private"),
     *("api-key", "api_key", "apikey", "bearer ", "basic ", "://"),
 )
-"""What a line has in it that has anything to hide; few, as each line is searched for each."""
+"""What a line has in it that has anything to hide."""
 _IN_TEXT = (
     (re.compile(r"\b(bearer|basic) +[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (re.compile(r"(://[^\s:/@]{0,256}):[^\s/@]{1,256}@"), rf"\1:{HIDDEN}@"),
@@ -45,16 +45,15 @@ class Redactor:
         self._words = (*WORDS, *(_bare(word) for word in words))
         # The parts of `card_number` find `cardNumber` too.
         own = tuple(part for word in words for part in re.split(r"[-_]", word.lower()) if part)
-        self._first = tuple(word.encode() for word in (*_FIRST, *own))
+        first = "|".join(re.escape(word) for word in (*_FIRST, *own))
+        self._first = re.compile(first.encode())
 
     def line(self, line: bytes) -> bytes:
         """A JSON object, its secrets hidden at any depth."""
-        lower = line.lower()
-        # A loop, not `any` over a generator: every line that is logged passes here.
-        for word in self._first:
-            if word in lower:
-                return msgspec.json.encode(self._value(msgspec.json.decode(line)))
-        return line
+        # Every line passes here, and this is quicker than a pattern that ignores case.
+        if self._first.search(line.lower()) is None:
+            return line
+        return msgspec.json.encode(self._value(msgspec.json.decode(line)))
 
     def text(self, text: str) -> str:
         """Text for people: logins after `Bearer`, in addresses, and after `password=`."""
