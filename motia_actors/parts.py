@@ -19,6 +19,7 @@ from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.store import LmdbStore
 from motia_actors.stores.memory import MemoryStore
 from motia_actors.telemetry.logs import LogSink
+from motia_actors.telemetry.redaction import Redactor
 from motia_actors.web.answers import Endpoint
 from motia_actors.web.api import WebSettings
 from motia_actors.web.limits import Limits, StreamLimits
@@ -132,7 +133,9 @@ def store_of(settings: Settings, clock: Clock) -> Store:
 def log_sink_of(settings: Settings) -> LogSink:
     """Where log lines go."""
     is_terminal = {"auto": None, "json": False, "text": True}[settings.log_format]
-    return LogSink(level=settings.log_level, is_terminal=is_terminal)
+    return LogSink(
+        level=settings.log_level, is_terminal=is_terminal, redactor=Redactor(settings.redact)
+    )
 
 
 def project_of(settings: Settings, languages: Languages) -> Project:

@@ -48,6 +48,7 @@ from motia_actors.threads import native_calls
 from motia_actors.traced import effects_of
 from motia_actors.watch import Watcher
 from motia_actors.web.api import ApiRoute, Front
+from motia_actors.web.audit import Audit
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
 from motia_actors.workbench.mounting import guarded, workbench_routes
@@ -279,6 +280,7 @@ class Running:
                     *self.observatory.routes(limits, offload=offload),
                     *workbench_routes(self, limits, offload=offload),
                 ],
+                audit=Audit(self.store, self.clock),
             ),
             fallback=static_of(settings),
             offload=offload,

@@ -25,6 +25,14 @@ GIB = 1 << 30
 Validate = Literal["enforce", "warn", "off"]
 
 
+class ControlToken(msgspec.Struct, frozen=True, kw_only=True):
+    """Opens the control endpoints for whoever has it; name is who that is in the audit log."""
+
+    name: str
+    scope: Literal["read", "write"]
+    token: str
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be set. `docs/settings.md` lists each with its name in the environment."""
 
@@ -36,6 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Control endpoints without a token, and reload of changed steps."""
     control_token: str = ""
     """Opens the control endpoints outside of `is_dev`; empty: they are not there."""
+    control_tokens: tuple[ControlToken, ...] = ()
+    """More tokens, each with a name and a scope."""
+    redact: tuple[str, ...] = ()
+    """Parts of names whose fields logs hide, beside those that always are."""
     validate: Validate = "enforce"
     """What becomes of bodies, inputs and stream items that break their schema."""
     has_state_envelope: bool = False
@@ -184,6 +196,10 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+TOKEN_CHARS_MIN = 16
+_TOKEN = re.compile(
+    rf"(?P<name>[\w.-]{{1,64}}):(?P<scope>read|write):(?P<token>\S{{{TOKEN_CHARS_MIN},}})"
+)
 _UNITS = {"": 1, "K": 1 << 10, "M": MIB, "G": GIB, "T": 1 << 40}
 _SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?) ?([KMGT]?)(?:I?B)?", re.ASCII | re.IGNORECASE)
 
@@ -214,11 +230,34 @@ def _zone(text: str) -> str:
     return text
 
 
+def _tokens(text: str) -> tuple[ControlToken, ...]:
+    found: dict[str, ControlToken] = {}
+    for one in filter(None, (part.strip() for part in text.split(","))):
+        match = _TOKEN.fullmatch(one)
+        if match is None or match["name"] in found:
+            raise ValueError(
+                f"write name:read:token or name:write:token, separated by commas, each name once "
+                f"and each token of {TOKEN_CHARS_MIN} characters or more"
+            )
+        found[match["name"]] = msgspec.convert(match.groupdict(), ControlToken)
+    return tuple(found.values())
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(filter(None, (part.strip() for part in text.split(","))))
+    # One or two letters are in every name.
+    if not all(re.fullmatch(r"[\w-]{3,64}", word, re.ASCII) for word in words):
+        raise ValueError("write words of 3 to 64 letters, digits, - or _, separated by commas")
+    return words
+
+
 SOURCES: Mapping[str, _Source] = {
     "project": _Source("MOTIA_PROJECT", Path),
     "store": _Source("MOTIA_STORE", str),
     "is_dev": _Source("MOTIA_DEV", _switch),
     "control_token": _Source("MOTIA_CONTROL_TOKEN", str),
+    "control_tokens": _Source("MOTIA_CONTROL_TOKENS", _tokens),
+    "redact": _Source("MOTIA_REDACT", _words),
     "validate": _Source("MOTIA_VALIDATE", _one_of("enforce", "warn", "off")),
     "has_state_envelope": _Source("MOTIA_STATE_ENVELOPE", _switch),
     "cors": _Source("MOTIA_CORS", str),
@@ -271,6 +310,10 @@ SOURCES: Mapping[str, _Source] = {
 }
 
 
+SECRET = frozenset({"MOTIA_CONTROL_TOKEN", "MOTIA_CONTROL_TOKENS"})
+"""Variables whose values no message shows."""
+
+
 def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Settings of environ (default: the process'), under overrides by field name.
 
@@ -298,7 +341,8 @@ def _read(source: _Source, text: str) -> Any:
     try:
         return source.read(text)
     except ValueError as error:
-        raise SettingsError(f"{source.name}={text!r}: {error}") from error
+        shown = "…" if source.name in SECRET else repr(text)
+        raise SettingsError(f"{source.name}={shown}: {error}") from error
 
 
 def infrastructure_path(settings: Settings) -> Path:

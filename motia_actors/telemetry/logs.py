@@ -19,6 +19,7 @@ import msgspec
 
 from motia_actors.clock import Clock, SystemClock
 from motia_actors.errors import SettingsError
+from motia_actors.telemetry.redaction import Redactor
 from motia_actors.telemetry.terminal import readable
 from motia_actors.threads import allocate_lock
 
@@ -57,6 +58,7 @@ class LogSink:
         is_terminal: bool | None = None,
         records_max: int = RECORDS_MAX,
         line_bytes_max: int = LINE_BYTES_MAX,
+        redactor: Redactor | None = None,
     ) -> None:
         if level.lower() not in LEVELS:
             raise SettingsError(f"LOG_LEVEL is {level!r}; it may be {', '.join(LEVELS)}")
@@ -66,6 +68,7 @@ class LogSink:
         self._line_bytes_max = line_bytes_max
         self._records: deque[bytes] = deque(maxlen=records_max)
         self._lock = allocate_lock()
+        self._redactor = redactor or Redactor()
         self.dropped = 0
 
     def takes(self, level: str) -> bool:
@@ -76,7 +79,7 @@ class LogSink:
         """Print the record and keep it for the journal, unless its level is filtered."""
         if not self.takes(record.level):
             return
-        line = encode_line(record, bytes_max=self._line_bytes_max)
+        line = self._redactor.line(encode_line(record, bytes_max=self._line_bytes_max))
         text = readable(msgspec.json.decode(line)) if self._is_terminal else line.decode() + "\n"
         with self._lock:
             if len(self._records) == self._records.maxlen:

@@ -20,6 +20,7 @@ import msgspec
 
 from motia_actors.clock import Clock
 from motia_actors.messages import Trace
+from motia_actors.telemetry.redaction import Redactor
 from motia_actors.telemetry.traces import new_span_id, new_trace_ids
 from motia_actors.threads import allocate_lock
 
@@ -81,6 +82,7 @@ class Tracer:
         self.dropped = 0
         self.worker = os.getpid()
         self._sampling = sampling or Sampling()
+        self._redactor = Redactor()
         self._spans: deque[Span] = deque(maxlen=spans_max)
         self._lock = allocate_lock()
         self._allowance = self._sampling.per_s_max
@@ -134,7 +136,10 @@ class Tracer:
         """Take up to count_max of the oldest spans not yet taken, as JSON."""
         taken: list[Span] = []
         while self._spans and len(taken) < count_max:
-            taken.append(self._spans.popleft())
+            span = self._spans.popleft()
+            if span.error is not None:
+                span = msgspec.structs.replace(span, error=self._redactor.text(span.error))
+            taken.append(span)
         for listener in self._listeners:
             listener(taken)
         return [_encoder.encode(span) for span in taken]

@@ -1,6 +1,6 @@
 """The endpoints that tools use while developing: emit, look into state and streams.
 
-Without authentication, as in Motia, so they are mounted in development only.
+They ask for nothing, as in Motia: they are mounted behind the guard of `guard.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from motia_actors.payload import decode, encode
 from motia_actors.steps.config import Stream
 from motia_actors.store import StateDelete, StateSet, Store
 from motia_actors.web.answers import Endpoint, Offload, Response
+from motia_actors.web.audit import NAMED, named_in
 from motia_actors.web.bodies import read_body
 from motia_actors.web.filters import holds, problem_of_filter, type_of
 from motia_actors.web.limits import Limits
@@ -112,6 +113,8 @@ def endpoint(act: Act, limits: Limits, *, offload: Offload | None) -> Endpoint:
         except ValueError as error:
             raise falcon.HTTPBadRequest(title=f"Invalid query string: {error}") from error
         asked = Asked(params=params, query=query, body=read_body(req.env, limits)[0])
+        if req.method == "POST":
+            req.env[NAMED] = named_in(asked.body)
         try:
             given = act(asked) if offload is None else offload(lambda: act(asked))
         except MotiaError as error:

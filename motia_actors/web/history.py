@@ -1,4 +1,4 @@
-"""The control endpoints that look back: logs, traces and live figures."""
+"""The control endpoints that look back: logs, traces, control actions and live figures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 import falcon
 
+from motia_actors.payload import decode
 from motia_actors.store import JournalClear, Store
 from motia_actors.telemetry import history
 from motia_actors.telemetry.history import LogFilter, TraceFilter
 from motia_actors.telemetry.logs import LEVELS
 from motia_actors.web.answers import Endpoint, Offload
+from motia_actors.web.audit import KIND as AUDIT
 from motia_actors.web.control import Answer, Asked, endpoint
 from motia_actors.web.limits import Limits
 from motia_actors.web.routes import Route
@@ -44,6 +46,7 @@ def history_routes(
         ("GET", "/__motia/traces", past.traces),
         ("GET", "/__motia/traces/:traceId", past.trace),
         ("POST", "/__motia/trace/clear", past.clear),
+        ("GET", "/__motia/audit", past.audit),
         ("GET", "/__motia/stats", lambda _: Answer(value=stats())),
     ]
     return [
@@ -92,6 +95,11 @@ class _Past:
         wanted = LogFilter(trace=summary["traceId"])
         shown = history.logs(lines, wanted, limit=LIMIT_MAX)
         return Answer(value={**summary, "spans": spans, "logs": shown})
+
+    def audit(self, asked: Asked) -> Answer:
+        """The newest control actions, newest first."""
+        records = self._journal.tail(AUDIT, count_max=_limit(asked.query))
+        return Answer(value={"actions": [decode(record) for record in reversed(records)]})
 
     def clear(self, _: Asked) -> Answer:
         self._store.write(JournalClear(kind="span"))

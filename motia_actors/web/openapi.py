@@ -29,6 +29,7 @@ def openapi_routes(document: Callable[[], Mapping[str, Any]]) -> list[Route[Endp
         headers = {
             "content-type": "text/html; charset=utf-8",
             "content-security-policy": _POLICY,
+            "referrer-policy": "no-referrer",
             "x-content-type-options": "nosniff",
         }
         resp.fill(200, headers, html)

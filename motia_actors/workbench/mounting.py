@@ -12,6 +12,7 @@ from motia_actors.steps.catalog import Catalog
 from motia_actors.store import Store
 from motia_actors.web.answers import Endpoint, Offload
 from motia_actors.web.assets import Assets
+from motia_actors.web.audit import Audit
 from motia_actors.web.guard import Guard
 from motia_actors.web.limits import Limits
 from motia_actors.web.routes import Route
@@ -21,14 +22,21 @@ from motia_actors.workbench.bench import Actors, Bench
 PATH = "/__workbench"
 
 
-def guarded(settings: Settings, routes: Iterable[Route[Endpoint]]) -> list[Route[Endpoint]]:
+def guarded(
+    settings: Settings, routes: Iterable[Route[Endpoint]], *, audit: Audit
+) -> list[Route[Endpoint]]:
     """The control endpoints behind a guard, and the page; none where nobody could pass it.
 
     The page and its files are open, like the form of a login: what they show is not.
     """
-    if not settings.is_dev and not settings.control_token:
+    if not settings.is_dev and not settings.control_token and not settings.control_tokens:
         return []
-    guard = Guard(settings.control_token, is_dev=settings.is_dev)
+    guard = Guard(
+        settings.control_token,
+        is_dev=settings.is_dev,
+        tokens=settings.control_tokens,
+        audit=audit,
+    )
     page = Assets(Path(__file__).parent / "static")
     return [*guard.over(routes), *page.routes(PATH)]
 

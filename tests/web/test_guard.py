@@ -6,18 +6,26 @@ import falcon
 import pytest
 from falcon.testing import create_environ
 
+from motia_actors.settings import ControlToken
 from motia_actors.web.answers import Response
 from motia_actors.web.guard import Guard
 from motia_actors.web.routes import Route
 
 TOKEN = "a long secret"
+READER = ControlToken(name="looker", scope="read", token="of somebody who looks")
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 def request(
-    headers: dict[str, str] | None = None, *, remote: str = "127.0.0.1", host: str = "localhost"
+    headers: dict[str, str] | None = None,
+    *,
+    remote: str = "127.0.0.1",
+    host: str = "localhost",
+    method: str = "GET",
 ) -> falcon.Request:
-    environ = create_environ("/__motia", headers=headers, host=host, remote_addr=remote)
+    environ = create_environ(
+        "/__motia", headers=headers, host=host, remote_addr=remote, method=method
+    )
     return falcon.Request(environ)
 
 
@@ -49,6 +57,23 @@ def test_in_dev_another_machine_needs_one() -> None:
         Guard(TOKEN, is_dev=True).check(request(remote="10.0.0.7"))
 
 
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded"])
+def test_in_dev_whoever_a_proxy_of_this_machine_speaks_for_needs_one(name: str) -> None:
+    with pytest.raises(falcon.HTTPUnauthorized):
+        Guard(TOKEN, is_dev=True).check(request({name: "203.0.113.9"}))
+
+
+def test_a_token_that_may_only_read_changes_nothing() -> None:
+    guard = Guard(TOKEN, is_dev=False, tokens=[READER])
+    bearer = {"Authorization": f"Bearer {READER.token}"}
+
+    assert guard.check(request(bearer)) == "looker"
+    with pytest.raises(falcon.HTTPForbidden) as refused:
+        guard.check(request(bearer, method="POST"))
+    assert refused.value.title == "The token 'looker' may only read"
+    assert guard.check(request(BEARER, method="POST")) == "control"
+
+
 def test_outside_dev_this_machine_needs_one_too() -> None:
     with pytest.raises(falcon.HTTPUnauthorized):
         Guard(TOKEN, is_dev=False).check(request())
@@ -60,7 +85,9 @@ def test_outside_dev_this_machine_needs_one_too() -> None:
         ({"Origin": "https://evil.example"}, "localhost"),
         ({"Origin": "null"}, "localhost"),
         ({"Origin": "https://localhost.evil.example"}, "localhost"),
+        ({"Origin": "https://127.0.0.1.evil.example"}, "localhost"),
         ({}, "rebound.example"),
+        ({}, "127.0.0.1.evil.example"),
     ],
 )
 def test_in_dev_a_page_of_another_machine_may_not(headers: dict[str, str], host: str) -> None:
