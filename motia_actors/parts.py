@@ -5,13 +5,16 @@ The only module, but for `testing`, that names a store or a runner to run with.
 
 from __future__ import annotations
 
+import importlib
 import os
+from pathlib import Path
 
 from motia_actors.clock import Clock
+from motia_actors.errors import SettingsError
 from motia_actors.live.limits import LiveLimits
 from motia_actors.project import Project
 from motia_actors.runners.languages import Languages
-from motia_actors.settings import MIB, Settings, infrastructure_path, store_path
+from motia_actors.settings import MIB, Settings, infrastructure_path, is_cluster, store_path
 from motia_actors.steps.catalog import Catalog
 from motia_actors.store import Store
 from motia_actors.stores.limits import RingLimits
@@ -51,22 +54,47 @@ def languages_of(settings: Settings) -> Languages:
 
 
 def store_of(settings: Settings, clock: Clock) -> Store:
-    """Where everything is kept: a folder, or memory where the settings name none."""
+    """Where everything is kept: a folder, a cluster, or memory where the settings name none."""
     path = store_path(settings)
     if path is None:
         return MemoryStore(clock, value_bytes_max=settings.value_bytes_max)
+    journal = RingLimits(
+        count_max=settings.journal_count_max,
+        bytes_max=settings.journal_bytes_max,
+        age_s=settings.journal_age_s,
+    )
+    if is_cluster(settings):
+        return _nats_store_of(settings, clock, path, journal)
     return LmdbStore(
         path,
         clock,
         map_bytes_max=settings.map_bytes_max,
         value_bytes_max=settings.value_bytes_max,
-        journal=RingLimits(
-            count_max=settings.journal_count_max,
-            bytes_max=settings.journal_bytes_max,
-            age_s=settings.journal_age_s,
-        ),
+        journal=journal,
         unsafe_no_sync=settings.unsafe_no_sync,
     )
+
+
+def _nats_store_of(settings: Settings, clock: Clock, path: Path, journal: RingLimits) -> Store:
+    try:
+        # Imported here: whoever stays with LMDB pays nothing for it.
+        store = importlib.import_module("motia_actors.stores.nats.store")
+        address = importlib.import_module("motia_actors.stores.nats.address")
+    except ModuleNotFoundError as error:
+        if error.name != "nats":
+            raise
+        raise SettingsError(
+            "MOTIA_STORE=nats://… needs the extra `nats`: pip install 'motia-actors[nats]'"
+        ) from error
+    made: Store = store.NatsStore(
+        address.parse(settings.store),
+        path,
+        clock,
+        map_bytes_max=settings.map_bytes_max,
+        value_bytes_max=settings.value_bytes_max,
+        journal=journal,
+    )
+    return made
 
 
 def log_sink_of(settings: Settings) -> LogSink:

@@ -1,0 +1,417 @@
+"""Turns commits into entries of the log, and what the log says into answers.
+
+All of it on one thread, the writer's: each turn takes what the link heard, does it, settles
+promises, seals what waits and sends it. While the cluster is away, commits that only add (emits,
+sends, log lines) are kept in the outbox and acknowledged; all others wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from motia_actors.clock import Clock
+from motia_actors.errors import MotiaError, StoreFullError
+from motia_actors.messages import Wake
+from motia_actors.promise import Promise
+from motia_actors.store import (
+    Ack,
+    Bury,
+    EventPut,
+    Extend,
+    JournalAppend,
+    Release,
+    Retry,
+    StreamDelete,
+    Streams,
+    StreamSend,
+    StreamSet,
+    StreamUpdate,
+    Write,
+)
+from motia_actors.stores.nats import entries
+from motia_actors.stores.nats.channel import Channel, Pending, Sealed
+from motia_actors.stores.nats.entries import ItemExpect, OwnerDead
+from motia_actors.stores.nats.link import Acked, Behind, Came, Down, Link, Refused, Up
+from motia_actors.stores.nats.outbox import Outbox
+from motia_actors.stores.nats.replica import Done, Replica, StaleItemError
+from motia_actors.threads import allocate_lock
+
+PATIENCE_S = 0.5
+"""So long a commit that only adds waits for the cluster before the outbox has it."""
+AWAY_S_MAX = 10.0
+"""So long any other commit waits to be proposed while the cluster is away."""
+BEAT_S = 3.0
+APPLY_MAX = 256
+_COMMITS_MAX = 256
+_ENTRY_BYTES_MAX = 512 * 1024
+_WINDOW_MAX = 16
+_TRIES_MAX = 100
+_SETTLING = (Ack, Retry, Release, Bury, Extend)
+
+logger = logging.getLogger(__name__)
+
+
+class AwayError(StoreFullError):
+    """The cluster is away, and this write cannot be kept without it. Try again later."""
+
+
+class Proposer:
+    """One process' way into the log and out of it."""
+
+    def __init__(
+        self,
+        origin: bytes,
+        *,
+        replica: Replica,
+        outbox: Outbox,
+        link: Link,
+        streams: Streams,
+        clock: Clock,
+        tell: Callable[[Wake], None],
+        outbox_bytes_max: int,
+        message_bytes_max: int,
+    ) -> None:
+        self.channel = Channel(origin)
+        self.adopted: list[Channel] = []
+        """What earlier processes left in the outbox; it goes first."""
+        self.orphans: deque[dict[bytes, list[bytes]]] = deque()
+        """The same of other processes of this host that died."""
+        self.is_up = False
+        self.live_since_s = time.monotonic()
+        self.heard_s: dict[bytes, float] = {}
+        self.last_seq = 0
+        self.behind: int | None = None
+        self.commits = 0
+        self.kept = 0
+        self.waiting_bytes = 0
+        self._arriving: deque[Pending] = deque()
+        self._guard = allocate_lock()
+        self._waiting: deque[Pending] = deque()
+        self._applied: deque[Sealed] = deque()
+        self._replica, self._outbox, self._link = replica, outbox, link
+        self._streams, self._clock, self._tell = streams, clock, tell
+        self._outbox_bytes_max = outbox_bytes_max
+        self._message_bytes_max = message_bytes_max
+        self._beat_s = time.monotonic()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing of ours is anywhere on its way."""
+        return not (
+            self._arriving or self._waiting or self.channel.window or self._applied or self.adopted
+        )
+
+    @property
+    def is_away(self) -> bool:
+        """The cluster cannot be counted on just now."""
+        window = self.channel.window
+        return not self.is_up or (
+            bool(window) and time.monotonic() - window[0].since_s > PATIENCE_S
+        )
+
+    @property
+    def waiting(self) -> int:
+        """How many commits are not proposed yet."""
+        return len(self._arriving) + len(self._waiting)
+
+    def put(self, pending: Pending) -> None:
+        """Take a commit; any thread. Its promise is broken where there is no room for it."""
+        with self._guard:
+            held_bytes = self.waiting_bytes + self.channel.size_bytes
+            is_full = held_bytes + pending.size_bytes > self._outbox_bytes_max
+            if not (is_full and pending.size_bytes):
+                self.waiting_bytes += pending.size_bytes
+                self._arriving.append(pending)
+                return
+        pending.promise.set_error(
+            AwayError(
+                f"{held_bytes} bytes wait for the NATS cluster, and the outbox takes "
+                f"{self._outbox_bytes_max}; try again in {AwayError.retry_after_s:g} s"
+            )
+        )
+
+    def turn(self) -> int:
+        """Do all that can be done now; answers how many commits were settled."""
+        before = self.commits
+        while self._arriving:
+            self._waiting.append(self._arriving.popleft())
+        while self.orphans:
+            self.adopt(self.orphans.popleft())
+        self._take_news()
+        self._settle()
+        self._expire()
+        self._seal()
+        if self.is_away:
+            self._keep()
+        self._send()
+        return self.commits - before
+
+    def adopt(self, found: dict[bytes, list[bytes]]) -> None:
+        """Take over what an outbox holds."""
+        for origin, messages in found.items():
+            channel = Channel(origin)
+            channel.add_kept(messages)
+            self.adopted.append(channel)
+
+    def give_up(self, error: MotiaError) -> None:
+        """Keep what can be kept, and break every other promise."""
+        while self._arriving:
+            self._waiting.append(self._arriving.popleft())
+        self.is_up = False
+        self._seal()
+        self._keep()
+        left = [one for sealed in self.channel.window for one in sealed.pendings]
+        left += [one for sealed in self._applied for one in sealed.pendings]
+        for pending in [*left, *self._waiting]:
+            pending.promise.set_error(error)
+        self._waiting.clear()
+
+    def _take_news(self) -> None:
+        news = self._link.news
+        came: list[Came] = []
+        while news and len(came) < APPLY_MAX:
+            match news.popleft():
+                case Came() as one:
+                    came.append(one)
+                case Acked(origin, number):
+                    if origin == self.channel.origin.hex():
+                        self.channel.acked = max(self.channel.acked, number)
+                case Refused(reason):
+                    logger.warning("the log took nothing: %s", reason)
+                    self._go_back()
+                case Up(last_seq):
+                    self.is_up, self.last_seq = True, last_seq
+                    self.live_since_s = time.monotonic()
+                    self._go_back()
+                case Down():
+                    self.is_up = False
+                    self._go_back()
+                case Behind(first_seq):
+                    self.behind = first_seq
+        if came:
+            self._apply(came)
+
+    def _apply(self, came: Sequence[Came]) -> None:
+        messages = [entries.read(one.seq, one.data) for one in came]
+        done, wake = self._replica.apply(messages)
+        now_s = time.monotonic()
+        for message in messages:
+            self.heard_s[message.origin] = now_s
+        self.last_seq = max(self.last_seq, self._replica.seq)
+        if wake.steps or wake.streams:
+            self._tell(wake)
+        outcomes = {one.number: one for one in done if one.origin == self.channel.origin}
+        for sealed in self.channel.done(self._replica.number_of(self.channel.origin)):
+            self._answer(sealed, outcomes[sealed.last])
+        for channel in self.adopted:
+            channel.done(self._replica.number_of(channel.origin))
+
+    def _answer(self, sealed: Sealed, done: Done) -> None:
+        """Note the outcomes; they are told once the cluster has acknowledged the message too."""
+        left = []
+        for pending, outcome in zip(sealed.pendings, done.outcomes, strict=True):
+            if isinstance(outcome, StaleItemError) and pending.tries < _TRIES_MAX:
+                pending.tries += 1
+                pending.writes = pending.writes[pending.expects :]
+                pending.expects = 0
+                with self._guard:
+                    self.waiting_bytes += pending.size_bytes
+                self._waiting.appendleft(pending)
+                continue
+            pending.outcome = outcome
+            left.append(pending)
+        sealed.pendings = left
+        self._applied.append(sealed)
+        if sealed.is_kept:
+            self._outbox.drop(self.channel.origin, up_to=sealed.last)
+
+    def _settle(self) -> None:
+        while self._applied and self._applied[0].last <= self.channel.acked:
+            for pending in self._applied.popleft().pendings:
+                self.commits += 1
+                outcome = pending.outcome
+                if isinstance(outcome, list):
+                    pending.promise.set(outcome[pending.expects :])
+                else:
+                    assert outcome is not None, "applied"
+                    pending.promise.set_error(outcome)
+
+    def _expire(self) -> None:
+        """Refuse what waited too long for a cluster that is away; it was never proposed."""
+        if not self.is_away:
+            return
+        now_s = time.monotonic()
+        for pending in list(self._waiting):
+            if not pending.is_patient and now_s - pending.since_s > AWAY_S_MAX:
+                self._waiting.remove(pending)
+                self._weigh_less(pending)
+                pending.promise.set_error(
+                    AwayError(
+                        f"the NATS cluster was away for {AWAY_S_MAX:g} s, and this write needs it; "
+                        f"nothing of it was kept; try again in {AwayError.retry_after_s:g} s"
+                    )
+                )
+
+    def _seal(self) -> None:
+        """Make entries of what waits; while the cluster is away only of what only adds."""
+        is_away = self.is_away
+        while self._waiting:
+            if not is_away and len(self.channel.window) >= _WINDOW_MAX:
+                return
+            if is_away and self.channel.size_bytes > self._outbox_bytes_max:
+                return
+            chosen = self._choose(only_adding=is_away)
+            if not chosen:
+                return
+            now_s = self._clock.now_s()
+            body = entries.encode(now_s, [one.writes for one in chosen])
+            self.channel.add(body, chosen, message_bytes_max=self._message_bytes_max)
+            for pending in chosen:
+                self._weigh_less(pending)
+            self._beat_s = time.monotonic()
+
+    def _choose(self, *, only_adding: bool) -> list[Pending]:
+        chosen: list[Pending] = []
+        passed: list[Pending] = []
+        size_bytes = 0
+        while self._waiting and len(chosen) < _COMMITS_MAX and size_bytes < _ENTRY_BYTES_MAX:
+            pending = self._waiting.popleft()
+            if only_adding and not _only_adds(pending.writes):
+                passed.append(pending)
+                continue
+            try:
+                self._ready(pending, is_away=only_adding)
+            except MotiaError as error:
+                self._weigh_less(pending)
+                pending.promise.set_error(error)
+                continue
+            chosen.append(pending)
+            size_bytes += pending.size_bytes
+        self._waiting.extendleft(reversed(passed))
+        return chosen
+
+    def _ready(self, pending: Pending, *, is_away: bool) -> None:
+        """Make a commit fit to be sent: no callables, and no limits where it is promised early."""
+        if any(isinstance(write, StreamUpdate) and write.check for write in pending.writes):
+            expects, writes = self._checked(pending.writes)
+            pending.expects, pending.writes = len(expects), [*expects, *writes]
+        if is_away:
+            pending.writes = [_unlimited(write) for write in pending.writes]
+        pending.early = _early_answers(pending.writes)
+
+    def _checked(
+        self, writes: Sequence[Write[object]]
+    ) -> tuple[list[Write[object]], list[Write[object]]]:
+        """Run the checks against the items as they are here, and demand that they still are."""
+        expects: list[Write[object]] = []
+        plain: list[Write[object]] = []
+        seen: dict[tuple[str, str, str], bytes | None] = {}
+        for write in writes:
+            match write:
+                case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
+                    seen[stream, group, item_id] = data
+                case StreamDelete(stream=stream, group=group, item_id=item_id):
+                    seen[stream, group, item_id] = None
+                case StreamUpdate(stream=stream, group=group, item_id=item_id):
+                    place = stream, group, item_id
+                    if place not in seen:
+                        item = self._streams.get(*place)
+                        expects.append(
+                            ItemExpect(stream=stream, group=group, item_id=item_id, item=item)
+                        )
+                        seen[place] = item
+                    seen[place] = write.applied_to(seen[place]) or seen[place]
+                    write = msgspec.structs.replace(write, check=None)
+                case _:
+                    pass
+            plain.append(write)
+        return expects, plain
+
+    def _keep(self) -> None:
+        """Have the outbox keep what is under way, and keep the promises that allows."""
+        sealed_all = [sealed for sealed in self.channel.window if not sealed.is_kept]
+        if not sealed_all:
+            return
+        if not any(one.early is not None for sealed in sealed_all for one in sealed.pendings):
+            return
+        messages = [message for sealed in sealed_all for message in sealed.messages]
+        self._outbox.keep(self.channel.origin, messages)
+        for sealed in sealed_all:
+            sealed.is_kept = True
+            for pending in sealed.pendings:
+                if pending.early is not None:
+                    self.kept += 1
+                    pending.promise.set(pending.early)
+
+    def _send(self) -> None:
+        for channel in list(self.adopted):
+            if not channel.window:
+                self._outbox.drop(channel.origin, up_to=2**64 - 1)
+                self.adopted.remove(channel)
+                self.bury(channel.origin)
+                continue
+            self._link.publish(channel.to_send(is_up=self.is_up))
+            return
+        now_s = time.monotonic()
+        if self.is_up and not self.channel.window and now_s - self._beat_s > BEAT_S:
+            self._beat_s = now_s
+            body = entries.encode(self._clock.now_s(), [])
+            self.channel.add(body, [], message_bytes_max=self._message_bytes_max)
+        if messages := self.channel.to_send(is_up=self.is_up):
+            self._link.publish(messages)
+
+    def bury(self, origin: bytes) -> None:
+        """Say that a process is dead, once all that it left is in the log."""
+        write = OwnerDead(owner=origin, number=self._replica.number_of(origin))
+        promise: Promise[list[object]] = Promise()
+        self._waiting.append(Pending([write], promise, 0, time.monotonic(), is_patient=True))
+
+    def _weigh_less(self, pending: Pending) -> None:
+        with self._guard:
+            self.waiting_bytes -= pending.size_bytes
+
+    def _go_back(self) -> None:
+        for channel in [*self.adopted, self.channel]:
+            channel.go_back()
+
+
+def is_patient(writes: Sequence[Write[object]]) -> bool:
+    """They work off what was taken in, and may wait for the cluster as long as it takes."""
+    return any(isinstance(write, _SETTLING) for write in writes)
+
+
+def _only_adds(writes: Sequence[Write[object]]) -> bool:
+    """They can be promised before anybody knows what comes before them in the log."""
+    return bool(writes) and all(
+        isinstance(write, StreamSend | JournalAppend)
+        or (isinstance(write, EventPut) and write.dedupe_key is None)
+        for write in writes
+    )
+
+
+def _unlimited(write: Write[object]) -> Write[object]:
+    """The same emit, to be taken however full the queue is: its promise is kept before that."""
+    if not isinstance(write, EventPut):
+        return write
+    targets = tuple(msgspec.structs.replace(one, depth_max=None) for one in write.targets)
+    return msgspec.structs.replace(write, targets=targets)
+
+
+def _early_answers(writes: Sequence[Write[object]]) -> list[object] | None:
+    answers: list[object] = []
+    for write in writes:
+        match write:
+            case EventPut(dedupe_key=None):
+                if any(target.depth_max is not None for target in write.targets):
+                    return None
+                answers.append(write.event.id)
+            case StreamSend() | JournalAppend():
+                answers.append(None)
+            case _:
+                return None
+    return answers or None
