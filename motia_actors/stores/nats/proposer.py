@@ -12,30 +12,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from motia_actors.clock import Clock
 from motia_actors.errors import MotiaError, StoreFullError
 from motia_actors.messages import Wake
 from motia_actors.promise import Promise
-from motia_actors.store import (
-    Ack,
-    Bury,
-    EventPut,
-    Extend,
-    JournalAppend,
-    Release,
-    Retry,
-    StreamDelete,
-    Streams,
-    StreamSend,
-    StreamSet,
-    StreamUpdate,
-    Write,
-)
-from motia_actors.stores.nats import entries
+from motia_actors.store import Streams, StreamUpdate
+from motia_actors.stores.nats import entries, proposals
 from motia_actors.stores.nats.channel import Channel, Pending, Sealed
-from motia_actors.stores.nats.entries import ItemExpect, OwnerDead
+from motia_actors.stores.nats.entries import OwnerDead
 from motia_actors.stores.nats.link import Acked, Behind, Came, Down, Link, Refused, Up
 from motia_actors.stores.nats.outbox import Outbox
 from motia_actors.stores.nats.replica import Done, Replica, StaleItemError
@@ -51,7 +35,6 @@ _COMMITS_MAX = 256
 _ENTRY_BYTES_MAX = 512 * 1024
 _WINDOW_MAX = 16
 _TRIES_MAX = 100
-_SETTLING = (Ack, Retry, Release, Bury, Extend)
 
 logger = logging.getLogger(__name__)
 
@@ -281,7 +264,7 @@ class Proposer:
         size_bytes = 0
         while self._waiting and len(chosen) < _COMMITS_MAX and size_bytes < _ENTRY_BYTES_MAX:
             pending = self._waiting.popleft()
-            if only_adding and not _only_adds(pending.writes):
+            if only_adding and not proposals.only_adds(pending.writes):
                 passed.append(pending)
                 continue
             try:
@@ -298,39 +281,11 @@ class Proposer:
     def _ready(self, pending: Pending, *, is_away: bool) -> None:
         """Make a commit fit to be sent: no callables, and no limits where it is promised early."""
         if any(isinstance(write, StreamUpdate) and write.check for write in pending.writes):
-            expects, writes = self._checked(pending.writes)
+            expects, writes = proposals.checked(pending.writes, self._streams)
             pending.expects, pending.writes = len(expects), [*expects, *writes]
         if is_away:
-            pending.writes = [_unlimited(write) for write in pending.writes]
-        pending.early = _early_answers(pending.writes)
-
-    def _checked(
-        self, writes: Sequence[Write[object]]
-    ) -> tuple[list[Write[object]], list[Write[object]]]:
-        """Run the checks against the items as they are here, and demand that they still are."""
-        expects: list[Write[object]] = []
-        plain: list[Write[object]] = []
-        seen: dict[tuple[str, str, str], bytes | None] = {}
-        for write in writes:
-            match write:
-                case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
-                    seen[stream, group, item_id] = data
-                case StreamDelete(stream=stream, group=group, item_id=item_id):
-                    seen[stream, group, item_id] = None
-                case StreamUpdate(stream=stream, group=group, item_id=item_id):
-                    place = stream, group, item_id
-                    if place not in seen:
-                        item = self._streams.get(*place)
-                        expects.append(
-                            ItemExpect(stream=stream, group=group, item_id=item_id, item=item)
-                        )
-                        seen[place] = item
-                    seen[place] = write.applied_to(seen[place]) or seen[place]
-                    write = msgspec.structs.replace(write, check=None)
-                case _:
-                    pass
-            plain.append(write)
-        return expects, plain
+            pending.writes = [proposals.unlimited(write) for write in pending.writes]
+        pending.early = proposals.early_answers(pending.writes)
 
     def _keep(self) -> None:
         """Have the outbox keep what is under way, and keep the promises that allows."""
@@ -378,40 +333,3 @@ class Proposer:
     def _go_back(self) -> None:
         for channel in [*self.adopted, self.channel]:
             channel.go_back()
-
-
-def is_patient(writes: Sequence[Write[object]]) -> bool:
-    """They work off what was taken in, and may wait for the cluster as long as it takes."""
-    return any(isinstance(write, _SETTLING) for write in writes)
-
-
-def _only_adds(writes: Sequence[Write[object]]) -> bool:
-    """They can be promised before anybody knows what comes before them in the log."""
-    return bool(writes) and all(
-        isinstance(write, StreamSend | JournalAppend)
-        or (isinstance(write, EventPut) and write.dedupe_key is None)
-        for write in writes
-    )
-
-
-def _unlimited(write: Write[object]) -> Write[object]:
-    """The same emit, to be taken however full the queue is: its promise is kept before that."""
-    if not isinstance(write, EventPut):
-        return write
-    targets = tuple(msgspec.structs.replace(one, depth_max=None) for one in write.targets)
-    return msgspec.structs.replace(write, targets=targets)
-
-
-def _early_answers(writes: Sequence[Write[object]]) -> list[object] | None:
-    answers: list[object] = []
-    for write in writes:
-        match write:
-            case EventPut(dedupe_key=None):
-                if any(target.depth_max is not None for target in write.targets):
-                    return None
-                answers.append(write.event.id)
-            case StreamSend() | JournalAppend():
-                answers.append(None)
-            case _:
-                return None
-    return answers or None

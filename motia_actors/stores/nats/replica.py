@@ -78,6 +78,18 @@ class Replica:
         """Let go of it."""
         self.env.close()
 
+    def copy_to(self, folder: Path) -> int:
+        """Write a copy to a new folder while it is used; answers its place in the log."""
+        folder.mkdir(parents=True, mode=0o700)
+        self.env.copy(folder)
+        copy = Environment(folder, bytes_max=self.env.bytes_max, is_synced=False)
+        copy.open()
+        try:
+            with copy.read() as txn:
+                return keys.to_number(txn.get(_LOG, db=copy.tables.meta) or b"")
+        finally:
+            copy.close()
+
     def number_of(self, origin: bytes) -> int:
         """The number of the origin's last message that was done, 0 before the first."""
         return self._numbers.get(origin, 0)

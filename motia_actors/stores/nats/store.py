@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from motia_actors.clock import Clock
 from motia_actors.errors import MotiaError, StoreClosedError, StoreError, TimeLimitError
-from motia_actors.messages import Wake
 from motia_actors.promise import Promise
 from motia_actors.store import (
     EventQueue,
@@ -34,15 +33,17 @@ from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.journal import LmdbJournal
 from motia_actors.stores.lmdb.state import LmdbState
 from motia_actors.stores.lmdb.streams import LmdbStreams
-from motia_actors.stores.nats import entries, slots
+from motia_actors.stores.nats import entries, slots, snapshots
 from motia_actors.stores.nats.address import Address
 from motia_actors.stores.nats.channel import Pending
 from motia_actors.stores.nats.entries import LockDrop, LockHold, OwnerDead
 from motia_actors.stores.nats.link import Link
-from motia_actors.stores.nats.living import DEAD_S, NatsEvents
+from motia_actors.stores.nats.living import DEAD_S, LogLocks, LogNotifier, NatsEvents
 from motia_actors.stores.nats.outbox import Outbox
-from motia_actors.stores.nats.proposer import Proposer, is_patient
+from motia_actors.stores.nats.proposals import is_patient
+from motia_actors.stores.nats.proposer import Proposer
 from motia_actors.stores.nats.replica import Replica
+from motia_actors.stores.nats.snapshots import Snapshots
 from motia_actors.threads import Signal, allocate_lock
 
 START_S_MAX = 10.0
@@ -93,12 +94,12 @@ class NatsStore(Store):
         self._pid = 0
         self._signal = Signal()
         self._turning = allocate_lock()
-        self._notifier = _Notifier()
+        self._notifier = LogNotifier()
         self._failure: StoreError | None = StoreClosedError("the store is not open")
         # A replica that is closed, so that reads before `open` say so.
         self._use(Replica(path / "none", bytes_max=2**20, journal=journal, changes=changes))
         self.notifier: Notifier = self._notifier
-        self.locks: Locks = _Locks(self)
+        self.locks: Locks = LogLocks(self)
 
     def open(self) -> None:
         """Take a slot of this host, follow the log, and catch up with it.
@@ -175,6 +176,7 @@ class NatsStore(Store):
             "is_connected": float(proposer.is_up),
             "log_seq": replica.seq,
             "log_behind": max(0, proposer.last_seq - replica.seq),
+            "snapshots": self._snapshots.made,
             "bytes_used": bytes_used,
             "bytes_max": self._map_bytes_max,
             "value_bytes_max": self.value_bytes_max,
@@ -186,6 +188,7 @@ class NatsStore(Store):
         if self._pid != os.getpid():
             return
         closed = StoreClosedError("the store is closed")
+        self._snapshots.stop()
         with self._turning:
             self._failure = self._failure or closed
             self._pid = 0
@@ -268,18 +271,41 @@ class NatsStore(Store):
 
     def _open(self) -> None:
         slot = self._slot
+        self._outbox = Outbox(slot.path / "outbox", bytes_max=4 * self._outbox_bytes_max)
+        found = self._outbox.open()
+        before, self._origin = self._outbox.origin(), os.urandom(entries.ORIGIN_BYTES)
+        self._outbox.sign(self._origin)
+        self._follow()
+        if not self._turn_until(self._is_caught_up, self._start_s_max):
+            logger.warning(
+                "the NATS cluster did not answer within %g s; going on with what this host knows",
+                self._start_s_max,
+            )
+        elif (first_seq := self._proposer.behind) is not None:
+            self._replica.close()
+            folder = slot.path / "replica"
+            snapshots.load(self._address, folder, link=self._link, first_seq=first_seq)
+            self._link.stop()
+            self._follow()
+            self._turn_until(self._is_caught_up, self._start_s_max)
+        self._proposer.adopt(found)
+        if before is not None and before not in found:
+            self._proposer.bury(before)
+        self._snapshots = Snapshots(
+            self._address, slot.path, link=self._link, try_hold=self.locks.try_hold
+        )
+        self._snapshots.start(self._replica)
+
+    def _follow(self) -> None:
+        """Open the replica and follow the log from where it is."""
         replica = Replica(
-            slot.path / "replica",
+            self._slot.path / "replica",
             bytes_max=self._map_bytes_max,
             journal=self._journal_limits,
             changes=self._changes_limits,
         )
         self._use(replica)
         replica.open()
-        self._outbox = Outbox(slot.path / "outbox", bytes_max=4 * self._outbox_bytes_max)
-        found = self._outbox.open()
-        before, self._origin = self._outbox.origin(), os.urandom(entries.ORIGIN_BYTES)
-        self._outbox.sign(self._origin)
         self._link = Link(self._address, name=f"motia_actors {os.getpid()}", tell=self._signal.set)
         self._proposer = Proposer(
             self._origin,
@@ -293,20 +319,13 @@ class NatsStore(Store):
             message_bytes_max=MESSAGE_BYTES_MAX,
         )
         self._link.start(after_seq=replica.seq)
-        is_there = self._turn_until(self._is_caught_up, self._start_s_max)
-        if not is_there:
-            logger.warning(
-                "the NATS cluster did not answer within %g s; going on with what this host knows",
-                self._start_s_max,
-            )
-        self._proposer.adopt(found)
-        if before is not None and before not in found:
-            self._proposer.bury(before)
 
     def _is_caught_up(self) -> bool:
         if self._link.problem is not None:
             raise self._link.problem
         proposer = self._proposer
+        if proposer.behind is not None:
+            return True
         return proposer.is_up and self._replica.seq >= proposer.last_seq
 
     def _turn_until(self, is_over: Callable[[], bool], seconds: float) -> bool:
@@ -321,11 +340,20 @@ class NatsStore(Store):
 
     def _turn(self) -> int:
         try:
+            self._expect_near()
             return self._proposer.turn()
         except StoreError as error:
             self._failure = error
             self._proposer.give_up(error)
             raise
+
+    def _expect_near(self) -> None:
+        first_seq = self._proposer.behind
+        if first_seq is not None and self._pid:
+            raise StoreError(
+                f"this host was away for longer than the log reaches back, which is to "
+                f"{first_seq}; it opens again with a snapshot"
+            )
 
     def _finish(self, closed: StoreClosedError) -> None:
         proposer = self._proposer
@@ -352,26 +380,3 @@ class NatsStore(Store):
                 return due_s is None or due_s > self._clock.now_s()
             case _:
                 return False
-
-
-class _Locks(Locks):
-    def __init__(self, store: NatsStore) -> None:
-        self._store = store
-
-    def try_hold(self, name: str) -> bool:
-        return self._store.hold(name)
-
-    def release(self, name: str) -> None:
-        self._store.drop(name)
-
-
-class _Notifier(Notifier):
-    def __init__(self) -> None:
-        self._callbacks: tuple[Callable[[Wake], None], ...] = ()
-
-    def listen(self, callback: Callable[[Wake], None]) -> None:
-        self._callbacks += (callback,)
-
-    def tell(self, wake: Wake) -> None:
-        for callback in self._callbacks:
-            callback(wake)

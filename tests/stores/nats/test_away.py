@@ -96,7 +96,7 @@ def test_an_outbox_that_is_full_refuses(server: Server, tmp_path: Path) -> None:
         tmp_path / "a",
         SystemClock(),
         map_bytes_max=2**28,
-        outbox_bytes_max=20_000,
+        outbox_bytes_max=60_000,
     )
     with driven_store(store) as a:
         server.kill()
@@ -104,7 +104,7 @@ def test_an_outbox_that_is_full_refuses(server: Server, tmp_path: Path) -> None:
         write = EventPut(event=event, targets=(Target(step="charge"),))
         for _ in range(5):
             a.write(write)
-        promises = [a.commit([write]) for _ in range(5)]
+        promises = [a.commit([write]) for _ in range(20)]
 
         with pytest.raises(StoreFullError, match="wait for the NATS cluster"):
             promises[-1].result(WAIT_S)
