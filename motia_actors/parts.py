@@ -5,12 +5,9 @@ The only module, but for `testing`, that names a store or a runner to run with.
 
 from __future__ import annotations
 
-import importlib
 import os
-from pathlib import Path
 
 from motia_actors.clock import Clock
-from motia_actors.errors import SettingsError
 from motia_actors.live.limits import LiveLimits
 from motia_actors.project import Project
 from motia_actors.runners.languages import Languages
@@ -20,6 +17,7 @@ from motia_actors.store import Store
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.store import LmdbStore
 from motia_actors.stores.memory import MemoryStore
+from motia_actors.stores.remote import nats_store
 from motia_actors.telemetry.logs import LogSink
 
 
@@ -64,7 +62,14 @@ def store_of(settings: Settings, clock: Clock) -> Store:
         age_s=settings.journal_age_s,
     )
     if is_cluster(settings):
-        return _nats_store_of(settings, clock, path, journal)
+        return nats_store(
+            settings.store,
+            path,
+            clock,
+            map_bytes_max=settings.map_bytes_max,
+            value_bytes_max=settings.value_bytes_max,
+            journal=journal,
+        )
     return LmdbStore(
         path,
         clock,
@@ -73,28 +78,6 @@ def store_of(settings: Settings, clock: Clock) -> Store:
         journal=journal,
         unsafe_no_sync=settings.unsafe_no_sync,
     )
-
-
-def _nats_store_of(settings: Settings, clock: Clock, path: Path, journal: RingLimits) -> Store:
-    try:
-        # Imported here: whoever stays with LMDB pays nothing for it.
-        store = importlib.import_module("motia_actors.stores.nats.store")
-        address = importlib.import_module("motia_actors.stores.nats.address")
-    except ModuleNotFoundError as error:
-        if error.name != "nats":
-            raise
-        raise SettingsError(
-            "MOTIA_STORE=nats://… needs the extra `nats`: pip install 'motia-actors[nats]'"
-        ) from error
-    made: Store = store.NatsStore(
-        address.parse(settings.store),
-        path,
-        clock,
-        map_bytes_max=settings.map_bytes_max,
-        value_bytes_max=settings.value_bytes_max,
-        journal=journal,
-    )
-    return made
 
 
 def log_sink_of(settings: Settings) -> LogSink:

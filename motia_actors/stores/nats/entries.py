@@ -82,6 +82,16 @@ class OwnerDead(Write[int], frozen=True):
     number: int
 
 
+class Import(Write[dict[str, int]], frozen=True):
+    """Put all lines of a dump; answers how many of each kind there were.
+
+    Refused where the store holds something, but for a merge.
+    """
+
+    dump: bytes
+    is_merge: bool
+
+
 AnyWrite = (
     Ack
     | Bury
@@ -109,6 +119,7 @@ AnyWrite = (
     | LockHold
     | LockDrop
     | OwnerDead
+    | Import
 )
 
 

@@ -29,6 +29,8 @@ PATIENCE_S = 0.5
 """So long a commit that only adds waits for the cluster before the outbox has it."""
 AWAY_S_MAX = 10.0
 """So long any other commit waits to be proposed while the cluster is away."""
+REFUSED_S = 0.3
+"""So long nothing is sent after the cluster took something not."""
 BEAT_S = 3.0
 APPLY_MAX = 256
 _COMMITS_MAX = 256
@@ -81,6 +83,7 @@ class Proposer:
         self._outbox_bytes_max = outbox_bytes_max
         self._message_bytes_max = message_bytes_max
         self._beat_s = time.monotonic()
+        self._resume_s = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -165,8 +168,7 @@ class Proposer:
                     if origin == self.channel.origin.hex():
                         self.channel.acked = max(self.channel.acked, number)
                 case Refused(reason):
-                    logger.warning("the log took nothing: %s", reason)
-                    self._go_back()
+                    self._hold_back(reason)
                 case Up(last_seq):
                     self.is_up, self.last_seq = True, last_seq
                     self.live_since_s = time.monotonic()
@@ -304,20 +306,21 @@ class Proposer:
                     pending.promise.set(pending.early)
 
     def _send(self) -> None:
+        is_up = self.is_up and time.monotonic() >= self._resume_s
         for channel in list(self.adopted):
             if not channel.window:
                 self._outbox.drop(channel.origin, up_to=2**64 - 1)
                 self.adopted.remove(channel)
                 self.bury(channel.origin)
                 continue
-            self._link.publish(channel.to_send(is_up=self.is_up))
+            self._link.publish(channel.to_send(is_up=is_up))
             return
         now_s = time.monotonic()
         if self.is_up and not self.channel.window and now_s - self._beat_s > BEAT_S:
             self._beat_s = now_s
             body = entries.encode(self._clock.now_s(), [])
             self.channel.add(body, [], message_bytes_max=self._message_bytes_max)
-        if messages := self.channel.to_send(is_up=self.is_up):
+        if messages := self.channel.to_send(is_up=is_up):
             self._link.publish(messages)
 
     def bury(self, origin: bytes) -> None:
@@ -329,6 +332,14 @@ class Proposer:
     def _weigh_less(self, pending: Pending) -> None:
         with self._guard:
             self.waiting_bytes -= pending.size_bytes
+
+    def _hold_back(self, reason: str) -> None:
+        """Send again from the first, after a moment: an election takes seconds."""
+        now_s = time.monotonic()
+        if now_s >= self._resume_s:
+            logger.warning("the log takes nothing: %s; trying again", reason)
+            self._resume_s = now_s + REFUSED_S
+            self._go_back()
 
     def _go_back(self) -> None:
         for channel in [*self.adopted, self.channel]:

@@ -15,6 +15,7 @@ lock: name16 -> origin(8) of who holds it.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,16 +28,24 @@ from motia_actors.errors import (
     MotiaError,
     QueueFullError,
     StoreError,
+    StoreFullError,
 )
 from motia_actors.messages import Wake
 from motia_actors.store import Write
 from motia_actors.stores.limits import RingLimits
-from motia_actors.stores.lmdb import events, keys, operations
+from motia_actors.stores.lmdb import events, keys, load, operations
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Work
 from motia_actors.stores.nats import entries
-from motia_actors.stores.nats.entries import ItemExpect, LockDrop, LockHold, Message, OwnerDead
+from motia_actors.stores.nats.entries import (
+    Import,
+    ItemExpect,
+    LockDrop,
+    LockHold,
+    Message,
+    OwnerDead,
+)
 
 _LOG, _ORIGIN, _PART, _LOCK = b"log", b"origin:", b"part:", b"lock:"
 _REFUSALS = (ConflictError, InvalidInputError, LeaseLostError, QueueFullError)
@@ -44,6 +53,10 @@ _REFUSALS = (ConflictError, InvalidInputError, LeaseLostError, QueueFullError)
 
 class StaleItemError(StoreError):
     """An item was changed between the look at it and the write; the proposer looks again."""
+
+
+class ImportRefusedError(StoreError):
+    """A dump is damaged, or the store holds something already; nothing of it was taken."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -166,7 +179,7 @@ class Replica:
             try:
                 with self.env.part(txn) as work.txn:
                     outcomes.append([self._answer(work, write, numbers) for write in commit])
-            except (*_REFUSALS, StaleItemError) as error:
+            except (*_REFUSALS, StaleItemError, ImportRefusedError) as error:
                 work.go_back(mark)
                 outcomes.append(error)
             finally:
@@ -198,9 +211,21 @@ class Replica:
                     if holder == owner:
                         work.txn.delete(_LOCK + key, db=meta)
                 return events.free_owner(work, owner)
+            case Import():
+                return self._import(work, write)
             case _:
                 prepared = operations.prepare(write, journal=self._journal, changes=self._changes)
                 return prepared(work)
+
+    def _import(self, work: Work, write: Import) -> dict[str, int]:
+        try:
+            if not write.is_merge:
+                load.expect_empty(self.env, work)
+            return load.put_all(work, io.BytesIO(write.dump))
+        except StoreFullError:
+            raise
+        except StoreError as error:
+            raise ImportRefusedError(str(error)) from error
 
 
 def _rows(txn: Transaction, table: object, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -36,7 +36,7 @@ from motia_actors.stores.lmdb.streams import LmdbStreams
 from motia_actors.stores.nats import entries, slots, snapshots
 from motia_actors.stores.nats.address import Address
 from motia_actors.stores.nats.channel import Pending
-from motia_actors.stores.nats.entries import LockDrop, LockHold, OwnerDead
+from motia_actors.stores.nats.entries import Import, LockDrop, LockHold, OwnerDead
 from motia_actors.stores.nats.link import Link
 from motia_actors.stores.nats.living import DEAD_S, LogLocks, LogNotifier, NatsEvents
 from motia_actors.stores.nats.outbox import Outbox
@@ -196,6 +196,19 @@ class NatsStore(Store):
                 self._finish(closed)
             finally:
                 self._let_go()
+
+    def import_(self, dump: bytes, *, is_merge: bool) -> dict[str, int]:
+        """Take a whole dump in one commit; answers how many lines of each kind there were.
+
+        Raises:
+            StoreError: it is damaged, or the store holds something and is_merge is False.
+        """
+        counts: Any = self.write(Import(dump=dump, is_merge=is_merge))
+        return dict(counts)
+
+    def copy_to(self, folder: Path) -> None:
+        """Write a copy of what is here to a new folder, as an LMDB data folder."""
+        self._replica.copy_to(folder / "db")
 
     def hold(self, name: str) -> bool:
         """Take a lock; False where another has it, or the cluster is away."""
