@@ -26,4 +26,5 @@ def nats_store(address: str, path: Path, clock: Clock, **options: Any) -> Store:
         raise SettingsError(
             "MOTIA_STORE=nats://… needs the extra `nats`: pip install 'motia-actors[nats]'"
         ) from error
-    return cast("Store", stores.NatsStore(addresses.parse(address), path, clock, **options))
+    where = addresses.parse(address)
+    return cast("Store", stores.NatsStore(where, where.folder or path, clock, **options))

@@ -31,6 +31,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int
     is_strict: bool = True
     log_bytes_max: int = 4 * 2**30
+    folder: Path | None = None
     credentials: Path | None = None
     is_tls: bool = False
     tls_ca: Path | None = None
@@ -73,6 +74,7 @@ def _parse(text: str) -> Address:
         raise ValueError(f"{parts.path!r} after the hosts means nothing")
     files = {key: _file(options.pop(key, "")) for key in ("credentials", "ca", "cert", "key")}
     replicas = options.pop("replicas", "")
+    folder = options.pop("folder", "")
     address = Address(
         servers=servers,
         monitors=_monitors(options.pop("monitor", ""), servers),
@@ -82,6 +84,7 @@ def _parse(text: str) -> Address:
         replicas=_count("replicas", replicas) if replicas else (3 if len(servers) > 1 else 1),
         is_strict=_word("durability", options.pop("durability", "strict")),
         log_bytes_max=_count("log_bytes", options.pop("log_bytes", str(4 * 2**30))),
+        folder=Path(folder) if folder else None,
         credentials=files["credentials"],
         is_tls=parts.scheme == "nats+tls",
         tls_ca=files["ca"],

@@ -110,6 +110,11 @@ class Link:
         self._thread = NativeThread(lambda: self._turn(loop), name="motia-nats")
         self._thread.start()
 
+    @property
+    def is_up(self) -> bool:
+        """The log is followed just now."""
+        return self._lost is not None
+
     def publish(self, messages: list[tuple[str, int, bytes]]) -> None:
         """Send messages (origin, number, message), in order; any thread."""
 

@@ -9,6 +9,7 @@ import msgspec
 from motia_actors.store import (
     Ack,
     Bury,
+    CronFire,
     EventPut,
     Extend,
     JournalAppend,
@@ -31,6 +32,15 @@ def is_patient(writes: Sequence[Write[object]]) -> bool:
     return any(isinstance(write, _SETTLING) for write in writes)
 
 
+def fired_step(writes: Sequence[Write[object]]) -> str | None:
+    """The step that they fire by its schedule, if that is what they do."""
+    match writes:
+        case [CronFire(step=step)]:
+            return step
+        case _:
+            return None
+
+
 def only_adds(writes: Sequence[Write[object]]) -> bool:
     """They can be promised before anybody knows what comes before them in the log."""
     return bool(writes) and all(
@@ -46,6 +56,17 @@ def unlimited(write: Write[object]) -> Write[object]:
         return write
     targets = tuple(msgspec.structs.replace(one, depth_max=None) for one in write.targets)
     return msgspec.structs.replace(write, targets=targets)
+
+
+def lean(write: Write[object]) -> Write[object]:
+    """The same write without the event's data, where only the lease and the names count."""
+    match write:
+        case Ack() | Retry() | Release() | Bury():
+            event = msgspec.structs.replace(write.delivery.event, data=b"")
+            delivery = msgspec.structs.replace(write.delivery, event=event)
+            return msgspec.structs.replace(write, delivery=delivery)
+        case _:
+            return write
 
 
 def early_answers(writes: Sequence[Write[object]]) -> list[object] | None:

@@ -231,8 +231,15 @@ class Proposer:
         if not self.is_away:
             return
         now_s = time.monotonic()
-        for pending in list(self._waiting):
-            if not pending.is_patient and now_s - pending.since_s > AWAY_S_MAX:
+        later: set[str] = set()
+        for pending in reversed(list(self._waiting)):
+            step = proposals.fired_step(pending.writes)
+            is_late = now_s - pending.since_s > AWAY_S_MAX
+            # Of the slots that a schedule missed meanwhile the last one fires, once.
+            is_over = step in later if step is not None else is_late and not pending.is_patient
+            if step is not None:
+                later.add(step)
+            if is_over:
                 self._waiting.remove(pending)
                 self._weigh_less(pending)
                 pending.promise.set_error(
@@ -285,6 +292,7 @@ class Proposer:
         if any(isinstance(write, StreamUpdate) and write.check for write in pending.writes):
             expects, writes = proposals.checked(pending.writes, self._streams)
             pending.expects, pending.writes = len(expects), [*expects, *writes]
+        pending.writes = [proposals.lean(write) for write in pending.writes]
         if is_away:
             pending.writes = [proposals.unlimited(write) for write in pending.writes]
         pending.early = proposals.early_answers(pending.writes)

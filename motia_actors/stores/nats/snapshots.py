@@ -88,7 +88,8 @@ class Snapshots:
     def _run(self, replica: Replica) -> None:
         while not self._is_over:
             try:
-                self.make_if_due(replica)
+                if self._link.is_up:
+                    self.make_if_due(replica)
             except StoreError as error:
                 if not self._is_over:
                     logger.warning("no snapshot was made: %s; trying again", error)

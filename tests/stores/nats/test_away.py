@@ -12,7 +12,7 @@ import pytest
 from motia_actors.clock import SystemClock
 from motia_actors.errors import StoreFullError
 from motia_actors.messages import Event, Target
-from motia_actors.store import EventPut, Lease, StateSet
+from motia_actors.store import CronFire, EventPut, Lease, StateSet
 from motia_actors.stores.nats import proposer
 from motia_actors.stores.nats.address import parse
 from motia_actors.stores.nats.cluster import UnsafeClusterError
@@ -122,6 +122,29 @@ def test_what_needs_the_cluster_is_refused_after_a_while_and_was_not_kept(
             a.write(StateSet(group="g", key="k", value=b"1"))
 
         assert not a.locks.try_hold("leader")
+
+
+def test_a_schedule_waits_and_the_last_slot_it_missed_fires_once(
+    host: Host, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposer, "AWAY_S_MAX", 0.2)
+    with host("a") as a:
+        server.kill()
+        put(a, "the link has noticed")
+        fires = [
+            a.commit([CronFire(step="tick", slot_s=slot_s, event=event, allow_overlap=True)])
+            for slot_s in (60.0, 120.0, 180.0)
+            for event in [Event(id=f"slot{slot_s:g}", topic="t", data=b"{}", trace_id="t")]
+        ]
+        for fire in fires[:2]:
+            with pytest.raises(StoreFullError):
+                fire.result(WAIT_S)
+        assert not fires[2].is_done
+
+        server.start().wait_ready()
+
+        assert fires[2].result(WAIT_S) == ["fired"]
+        assert ids(lease(a, step="tick")) == ["slot180"]
 
 
 def test_a_server_that_flushes_late_is_refused(tmp_path: Path) -> None:
