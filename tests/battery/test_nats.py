@@ -24,7 +24,7 @@ from motia_actors.messages import Event, Target
 from motia_actors.store import Ack, EventPut, Lease, Store
 from motia_actors.stores.nats.address import parse
 from motia_actors.stores.nats.store import NatsStore
-from tests.battery.crew import note
+from tests.battery.crew import Crew, balance, new_seed, note
 from tests.e2e.server import wait_until
 from tests.nats_proxy import Proxy
 from tests.nats_servers import Server, address, one_server, three_servers
@@ -277,3 +277,29 @@ def test_a_partition_heals(tmp_path: Path, fault: str) -> None:
     assert not book.missing
     assert book.overtaken() == []
     assert book.slowest_s < ACK_S_MAX
+
+
+def test_the_books_balance_whoever_of_a_host_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roles = ("maker-a", "std-1", "std-2", "fifo-1", "fifo-2", "sink-1")
+    with one_server(tmp_path / "server") as server:
+        where = address([server], more=f"&log_bytes={512 * 2**20}")
+        monkeypatch.setenv("BATTERY_STORE", where)
+        with (
+            host(where, tmp_path / "data") as store,
+            Crew(
+                tmp_path / "data", roles, seed=new_seed(), options={"die": 3000, "visibility": 500}
+            ) as crew,
+        ):
+            until_s = time.monotonic() + 15.0
+            while crew.deaths < 20 and time.monotonic() < until_s:
+                crew.wait_lines(crew.chance.randint(1, 80), limit_s=0.5)
+                crew.hit()
+                crew.replace()
+                crew.awake()
+            crew.drain(store, limit_s=60.0)
+
+            balance(crew, store)
+
+            assert crew.deaths >= 10
