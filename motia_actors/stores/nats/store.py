@@ -7,6 +7,7 @@ it holds, though JetStream has no transactions over several streams.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -111,6 +112,8 @@ class NatsStore(Store):
             StoreError: the folder cannot be used.
         """
         self._slot = slots.take(self._path)
+        self._outbox = Outbox(self._slot.path / "outbox", bytes_max=4 * self._outbox_bytes_max)
+        self._link = self._new_link()
         try:
             self._slot.renew_replica()
             self._open()
@@ -284,7 +287,6 @@ class NatsStore(Store):
 
     def _open(self) -> None:
         slot = self._slot
-        self._outbox = Outbox(slot.path / "outbox", bytes_max=4 * self._outbox_bytes_max)
         found = self._outbox.open()
         before, self._origin = self._outbox.origin(), os.urandom(entries.ORIGIN_BYTES)
         self._outbox.sign(self._origin)
@@ -299,6 +301,7 @@ class NatsStore(Store):
             folder = slot.path / "replica"
             snapshots.load(self._address, folder, link=self._link, first_seq=first_seq)
             self._link.stop()
+            self._link = self._new_link()
             self._follow()
             self._turn_until(self._is_caught_up, self._start_s_max)
         self._proposer.adopt(found)
@@ -308,6 +311,9 @@ class NatsStore(Store):
             self._address, slot.path, link=self._link, try_hold=self.locks.try_hold
         )
         self._snapshots.start(self._replica)
+
+    def _new_link(self) -> Link:
+        return Link(self._address, name=f"motia_actors {os.getpid()}", tell=self._signal.set)
 
     def _follow(self) -> None:
         """Open the replica and follow the log from where it is."""
@@ -319,7 +325,6 @@ class NatsStore(Store):
         )
         self._use(replica)
         replica.open()
-        self._link = Link(self._address, name=f"motia_actors {os.getpid()}", tell=self._signal.set)
         self._proposer = Proposer(
             self._origin,
             replica=replica,
@@ -379,11 +384,11 @@ class NatsStore(Store):
         proposer.give_up(closed)
 
     def _let_go(self) -> None:
-        for name in ("_link", "_outbox", "_replica"):
-            part = self.__dict__.get(name)
-            if part is not None:
-                part.stop() if name == "_link" else part.close()
-        self._slot.release()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._slot.release)
+            stack.callback(self._outbox.close)
+            stack.callback(self._replica.close)
+            stack.callback(self._link.stop)
 
     def _finds_nothing(self, writes: Sequence[Write[object]]) -> bool:
         """A lone lease where nothing is due and nothing on its way: no entry for that."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import nats
 import pytest
 
@@ -16,8 +18,9 @@ from motia_actors.store import StateSet
 from motia_actors.stores.nats import snapshots
 from motia_actors.stores.nats.address import Address, parse
 from motia_actors.stores.nats.store import NatsStore
+from tests.nats_proxy import Proxy
 from tests.nats_servers import Server, address
-from tests.stores.driving import driven, ids, lease, put
+from tests.stores.driving import WAIT_S, driven, ids, lease, put
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +77,41 @@ def test_hosts_begin_with_a_snapshot_where_the_log_was_cut(
 
         with host(where, tmp_path / "new") as b:
             assert ids(lease(b)) == ["1", "2"]
+
+
+def test_a_host_that_was_cut_off_for_too_long_fails_and_opens_again_with_a_snapshot(
+    where: Address, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "_TAIL_MESSAGES", 1)
+    proxy = Proxy(server.port)
+    by_proxy = msgspec.structs.replace(where, servers=(("127.0.0.1", proxy.port),))
+    b = NatsStore(by_proxy, tmp_path / "b", SystemClock(), map_bytes_max=2**28)
+    b.open()
+    try:
+        with host(where, tmp_path / "a") as a:
+            proxy.cut()
+            for _ in range(3):
+                fill(a)
+                a._snapshots.make_if_due(a._replica)
+            proxy.heal()
+
+            with pytest.raises(StoreError, match="opens again with a snapshot"):
+                turn_for_ever(b)
+            with pytest.raises(StoreError, match="opens again with a snapshot"):
+                b.write(StateSet(group="g", key="k", value=b"1"))
+            b.close()
+            b.open()
+
+            assert b.state.items(count_max=99) == a.state.items(count_max=99)
+    finally:
+        b.close()
+        proxy.close()
+
+
+def turn_for_ever(store: NatsStore) -> None:
+    end_s = time.monotonic() + WAIT_S
+    while time.monotonic() < end_s:
+        store.commit_waiting(wait_s=0.1)
 
 
 def test_a_short_log_needs_no_snapshot(where: Address, tmp_path: Path) -> None:
