@@ -64,6 +64,11 @@ def folder_of(settings: Settings) -> Path:
     return path
 
 
+def place_of(settings: Settings) -> str:
+    """Where the data is, for people."""
+    return "the NATS cluster" if is_cluster(settings) else str(folder_of(settings))
+
+
 def check(settings: Settings) -> Checked:
     """Read everything and say what is wrong.
 

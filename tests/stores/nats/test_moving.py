@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from motia_actors import data
+from motia_actors.cli import cli
 from motia_actors.clock import SystemClock
 from motia_actors.errors import SettingsError, StoreError
 from motia_actors.settings import Settings, read_settings
@@ -74,3 +76,27 @@ def test_a_damaged_dump_is_refused_before_any_host_reads_it(server: Server, tmp_
 def test_what_looks_into_a_folder_says_where_the_data_is(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="keeps the data in the cluster"):
         data.check(settings_of(tmp_path / "p", "nats://h"))
+
+
+def test_the_commands_move_a_project(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "shop"
+    (project / "steps").mkdir(parents=True)
+    folder = project / ".motia" / "data"
+    folder.mkdir(parents=True)
+    with driven(LmdbStore(folder, SystemClock())) as store:
+        fill(store)
+    monkeypatch.delenv("MOTIA_STORE", raising=False)
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(cli, [*words, "--project", str(project)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    run("data", "export", str(tmp_path / "dump"))
+    monkeypatch.setenv("MOTIA_STORE", address([server], more=f"&log_bytes={2**25}"))
+
+    assert run("data", "import", str(tmp_path / "dump")).startswith("the NATS cluster: 1 state")
+    assert "charge" in run("dlq", "list")
+    assert "1 state" in run("data", "export", str(tmp_path / "again"))
