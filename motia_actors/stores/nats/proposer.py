@@ -37,6 +37,7 @@ _COMMITS_MAX = 256
 _ENTRY_BYTES_MAX = 512 * 1024
 _WINDOW_MAX = 16
 _TRIES_MAX = 100
+_ALL = 2**64 - 1
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class Proposer:
         self._message_bytes_max = message_bytes_max
         self._beat_s = time.monotonic()
         self._resume_s = 0.0
+        self._buried: deque[tuple[bytes, Promise[list[object]]]] = deque()
 
     @property
     def is_idle(self) -> bool:
@@ -212,12 +214,14 @@ class Proposer:
             left.append(pending)
         sealed.pendings = left
         self._applied.append(sealed)
-        if sealed.is_kept:
-            self._outbox.drop(self.channel.origin, up_to=sealed.last)
 
     def _settle(self) -> None:
+        kept_last = 0
         while self._applied and self._applied[0].last <= self.channel.acked:
-            for pending in self._applied.popleft().pendings:
+            sealed = self._applied.popleft()
+            if sealed.is_kept:
+                kept_last = sealed.last
+            for pending in sealed.pendings:
                 self.commits += 1
                 outcome = pending.outcome
                 if isinstance(outcome, list):
@@ -225,6 +229,12 @@ class Proposer:
                 else:
                     assert outcome is not None, "applied"
                     pending.promise.set_error(outcome)
+
+        if kept_last:
+            self._outbox.drop(self.channel.origin, up_to=kept_last)
+        while self._buried and self._buried[0][1].is_done:
+            # The cluster has what came later, so it has this too.
+            self._outbox.drop(self._buried.popleft()[0], up_to=_ALL)
 
     def _expire(self) -> None:
         """Refuse what waited too long for a cluster that is away; it was never proposed."""
@@ -317,7 +327,6 @@ class Proposer:
         is_up = self.is_up and time.monotonic() >= self._resume_s
         for channel in list(self.adopted):
             if not channel.window:
-                self._outbox.drop(channel.origin, up_to=2**64 - 1)
                 self.adopted.remove(channel)
                 self.bury(channel.origin)
                 continue
@@ -335,6 +344,7 @@ class Proposer:
         """Say that a process is dead, once all that it left is in the log."""
         write = OwnerDead(owner=origin, number=self._replica.number_of(origin))
         promise: Promise[list[object]] = Promise()
+        self._buried.append((origin, promise))
         self._waiting.append(Pending([write], promise, 0, time.monotonic(), is_patient=True))
 
     def _weigh_less(self, pending: Pending) -> None:
@@ -350,5 +360,7 @@ class Proposer:
             self._go_back()
 
     def _go_back(self) -> None:
+        done = self._replica.number_of(self.channel.origin)
+        self.channel.acked = min(self.channel.acked, done)
         for channel in [*self.adopted, self.channel]:
             channel.go_back()
