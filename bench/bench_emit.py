@@ -36,6 +36,7 @@ from bench.samples import sample_of_flow
 from bench.servers import OUR_WORKER, GunicornSettings, Server, serving_project
 from bench.turns import Alternative, take_turns
 from bench.usage import tree_cpu_s
+from tests.nats_servers import address, one_server, three_servers
 
 EMITTERS = (1, 8, 32)
 EVENT = b'{"at_s":1234567.123456,"text":"' + b"x" * 64 + b'"}'
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--everysec", action="store_true", help="peers that may lose the last second too"
     )
+    parser.add_argument(
+        "--nats", action="store_true", help="ours on NATS JetStream too, on one node and on three"
+    )
     add_option(parser)
     options = parser.parse_args(arguments)
     peers = Peers(options.peers)
@@ -64,6 +68,8 @@ def main(arguments: Sequence[str]) -> None:
             "gunicorn": " ".join(_gunicorn(1).options()),
         }
         alternatives = [*_ours(data, stack), *_two_workers(data, stack)]
+        if options.nats:
+            alternatives += _on_nats(data, stack)
         beside = _peers(data, stack, peers, fsyncs)
         if beside:
             settings["redis"] = redis_version()
@@ -94,16 +100,21 @@ def _gunicorn(workers: int) -> GunicornSettings:
     return GunicornSettings(worker_class=OUR_WORKER, workers=workers, threads=max(EMITTERS) + 2)
 
 
-def started(data: Path, stack: contextlib.ExitStack, *, workers: int) -> Served:
-    """Serve the project whose steps emit and handle, until stack ends."""
-    noted = data / f"ledger-{workers}"
+def started(
+    data: Path, stack: contextlib.ExitStack, *, workers: int, store: str = "", name: str = ""
+) -> Served:
+    """Serve the project whose steps emit and handle, until stack ends.
+
+    store is the address of another store than LMDB, and name what its project is called.
+    """
+    noted = data / f"ledger-{name or workers}"
     noted.mkdir()
     serving = serving_project(
         "events",
         _gunicorn(workers),
         data=data / f"store-{workers}",
         ready="/ready",
-        env={ledger.FOLDER: str(noted.resolve())},
+        env={ledger.FOLDER: str(noted.resolve()), **({"MOTIA_STORE": store} if store else {})},
     )
     server = stack.enter_context(serving)
     return Served(server, noted, (server.pid,))
@@ -133,6 +144,26 @@ def _two_workers(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
         )
         for emitters in EMITTERS
     ]
+
+
+def _on_nats(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
+    """Ours with its log in a cluster of one node and of three, which flush before they answer."""
+    one = [stack.enter_context(one_server(data / "nats-1"))]
+    three = stack.enter_context(three_servers(data / "nats-3"))
+    alternatives = []
+    for servers in (one, three):
+        count = len(servers)
+        store = address(servers, system=f"bench{count}") + f"&folder={data / f'host-{count}'}"
+        ours = started(data, stack, workers=1, store=store, name=f"nats-{count}")
+        alternatives += [
+            Alternative(
+                name=f"on NATS, {count} nodes, {emitters} at once",
+                turn=functools.partial(turn_of, ours, emitters),
+                ratio_to=_our_name(emitters),
+            )
+            for emitters in EMITTERS
+        ]
+    return alternatives
 
 
 def _our_name(emitters: int) -> str:

@@ -77,7 +77,7 @@ def import_(source: Path, project: Path | None, *, merge: bool) -> None:
     """Read the file SOURCE that export wrote, whole or not at all; nobody may use the folder."""
     settings = settings_of(project)
     counts = tools.import_(settings, source, is_merge=merge)
-    click.echo(f"{tools.folder_of(settings)}: {_counted(counts)}")
+    click.echo(f"{tools.place_of(settings)}: {_counted(counts)}")
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -12,12 +12,20 @@ from motia_actors.errors import SettingsError
 from motia_actors.live.limits import LiveLimits
 from motia_actors.project import Project
 from motia_actors.runners.languages import Languages
-from motia_actors.settings import MIB, Settings, infrastructure_path, store_path, uploads_path
+from motia_actors.settings import (
+    MIB,
+    Settings,
+    infrastructure_path,
+    is_cluster,
+    store_path,
+    uploads_path,
+)
 from motia_actors.steps.catalog import Catalog
 from motia_actors.store import Store
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.store import LmdbStore
 from motia_actors.stores.memory import MemoryStore
+from motia_actors.stores.remote import nats_store
 from motia_actors.telemetry.logs import LogSink
 from motia_actors.telemetry.redaction import Redactor
 from motia_actors.web.answers import Endpoint
@@ -112,20 +120,30 @@ def languages_of(settings: Settings) -> Languages:
 
 
 def store_of(settings: Settings, clock: Clock) -> Store:
-    """Where everything is kept: a folder, or memory where the settings name none."""
+    """Where everything is kept: a folder, a cluster, or memory where the settings name none."""
     path = store_path(settings)
     if path is None:
         return MemoryStore(clock, value_bytes_max=settings.value_bytes_max)
+    journal = RingLimits(
+        count_max=settings.journal_count_max,
+        bytes_max=settings.journal_bytes_max,
+        age_s=settings.journal_age_s,
+    )
+    if is_cluster(settings):
+        return nats_store(
+            settings.store,
+            path,
+            clock,
+            map_bytes_max=settings.map_bytes_max,
+            value_bytes_max=settings.value_bytes_max,
+            journal=journal,
+        )
     return LmdbStore(
         path,
         clock,
         map_bytes_max=settings.map_bytes_max,
         value_bytes_max=settings.value_bytes_max,
-        journal=RingLimits(
-            count_max=settings.journal_count_max,
-            bytes_max=settings.journal_bytes_max,
-            age_s=settings.journal_age_s,
-        ),
+        journal=journal,
         unsafe_no_sync=settings.unsafe_no_sync,
     )
 

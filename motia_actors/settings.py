@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     project: Path = Path()
     """Folder that holds `steps/` or `src/`; it becomes the working directory."""
     store: str = ""
-    """`lmdb:///path`, `memory://`, or empty for `.motia/data` in the project."""
+    """`lmdb:///path`, `nats://host`, `memory://`, or empty for `.motia/data` in the project."""
     is_dev: bool = False
     """Control endpoints without a token, and reload of changed steps."""
     control_token: str = ""
@@ -355,8 +355,13 @@ def uploads_path(settings: Settings) -> Path:
     return settings.project / (settings.uploads or ".motia/uploads")
 
 
+def is_cluster(settings: Settings) -> bool:
+    """Whether the store is a cluster of other machines."""
+    return settings.store.startswith(("nats://", "nats+tls://"))
+
+
 def store_path(settings: Settings) -> Path | None:
-    """Where the LMDB data folder is; None: everything stays in memory.
+    """Where this host's data folder is; None: everything stays in memory.
 
     Raises:
         SettingsError: the store's address is of no kind that is known.
@@ -366,9 +371,11 @@ def store_path(settings: Settings) -> Path | None:
         return settings.project / ".motia" / "data"
     if address == "memory://":
         return None
+    if is_cluster(settings):
+        return settings.project / ".motia" / "nats"
     if address.startswith("lmdb://") and len(address) > len("lmdb://"):
         return settings.project / address.removeprefix("lmdb://")
-    raise SettingsError(f"MOTIA_STORE={address!r}: write lmdb:///path or memory://")
+    raise SettingsError(f"MOTIA_STORE={address!r}: write lmdb:///path, nats://host or memory://")
 
 
 def load_env_file(path: Path) -> None:

@@ -18,8 +18,8 @@ from motia_actors.payload import decode, encode
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Write(msgspec.Struct, Generic[R_co], frozen=True, kw_only=True):
-    """One change; its parameter is what it answers."""
+class Write(msgspec.Struct, Generic[R_co], frozen=True, kw_only=True, tag=True):
+    """One change; its parameter is what it answers. Encoded, it says its name."""
 
 
 # State: values by group and key.

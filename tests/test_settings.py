@@ -211,7 +211,9 @@ def test_the_store_is_where_its_address_says_seen_from_the_project(
 
 @pytest.mark.parametrize("address", ["redis://localhost", "lmdb://", "memory", "/var/lib/shop"])
 def test_an_unknown_store_is_named_with_the_way_out(address: str) -> None:
-    with pytest.raises(SettingsError, match=r"MOTIA_STORE=.*: write lmdb:///path or memory://"):
+    with pytest.raises(
+        SettingsError, match=r"MOTIA_STORE=.*: write lmdb:///path, nats://host or memory://"
+    ):
         store_path(Settings(store=address))
 
 

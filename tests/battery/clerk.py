@@ -29,6 +29,7 @@ from motia_actors.messages import Delivery, Event, Target
 from motia_actors.store import Ack, EventPut, Lease, Retry, StateSet, Store, Write
 from motia_actors.stores.lmdb import LmdbStore
 from motia_actors.stores.lmdb.work import Work
+from motia_actors.stores.remote import nats_store
 from motia_actors.threads import Signal
 from tests.battery.mutants import MUTANTS
 from tests.stores.driving import driven
@@ -207,6 +208,14 @@ def limit_files(size_bytes: int) -> None:
     shutil.disk_usage = lambda _path: usage  # type: ignore[assignment]  # as a full disk
 
 
+def store_in(folder: Path, *, map_bytes_max: int) -> Store:
+    """The store of a crew: LMDB, or what BATTERY_STORE says."""
+    address = os.environ.get("BATTERY_STORE")
+    if address:
+        return nats_store(address, folder, SystemClock(), map_bytes_max=map_bytes_max)
+    return LmdbStore(folder, SystemClock(), map_bytes_max=map_bytes_max)
+
+
 def main() -> None:
     folder, role, life, seed, book, *words = sys.argv[1:]
     options: Mapping[str, int] = {
@@ -219,7 +228,7 @@ def main() -> None:
         MUTANTS[options["mutant"] - 1]()
     if options.get("file"):
         limit_files(options["file"])
-    store = LmdbStore(Path(folder), SystemClock(), map_bytes_max=options.get("map", MAP_BYTES))
+    store = store_in(Path(folder), map_bytes_max=options.get("map", MAP_BYTES))
     try:
         with driven(store):
             Clerk(

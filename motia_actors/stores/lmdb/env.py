@@ -177,6 +177,20 @@ class Environment:
             raise self._closed()
         return int(env.info()["map_size"])
 
+    def copy(self, folder: Path) -> None:
+        """Write a compact copy of one moment to an empty folder; writers go on meanwhile.
+
+        Raises:
+            StoreError: there is no room for it, or the environment is not open.
+        """
+        env = self._env
+        if env is None or self._pid != os.getpid():
+            raise self._closed()
+        try:
+            env.copy(str(folder), compact=True)
+        except lmdb.Error as error:
+            raise StoreError(f"cannot copy {self.path} to {folder}: {error}") from error
+
     def check_readers(self) -> None:
         """Free the pages that readers of dead processes still pin."""
         env = self._env

@@ -55,20 +55,24 @@ def import_(
         env = Environment(path / "db", bytes_max=bytes_max, is_synced=True)
         env.open()
         try:
-            if not is_merge:
-                _expect_empty(env)
             with env.write() as txn:
                 work = Work(txn, env.tables, now_s=0.0, owner=rows.NOBODY)
-                counts = _put_all(work, stream)
+                if not is_merge:
+                    expect_empty(env, work)
+                counts = put_all(work, stream)
                 work.finish()
                 return counts
         finally:
             env.close()
 
 
-def _expect_empty(env: Environment) -> None:
-    with env.read() as txn:
-        rows_of = env.rows(txn)
+def expect_empty(env: Environment, work: Work) -> None:
+    """Accept a store that holds nothing.
+
+    Raises:
+        StoreError: it holds something; says what.
+    """
+    rows_of = env.rows(work.txn)
     filled = {name: count for name, count in rows_of.items() if count and name != "meta"}
     if filled:
         listed = ", ".join(f"{count} {name}" for name, count in filled.items())
@@ -78,7 +82,12 @@ def _expect_empty(env: Environment) -> None:
         )
 
 
-def _put_all(work: Work, stream: BinaryIO) -> dict[str, int]:
+def put_all(work: Work, stream: BinaryIO) -> dict[str, int]:
+    """Put what the lines of a dump say; answers how many lines of each kind there were.
+
+    Raises:
+        StoreCorruptError: a line is damaged, or the last one is missing.
+    """
     counts: Counter[str] = Counter()
     for number, line in _body(stream):
         try:

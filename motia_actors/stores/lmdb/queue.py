@@ -13,20 +13,12 @@ from motia_actors.stores.lmdb.owners import Owners
 from motia_actors.stores.lmdb.work import first_with
 
 
-class LmdbEvents(EventQueue):
+class QueueReads(EventQueue):
     """Reads of the queues, each from a snapshot of its own."""
 
-    def __init__(
-        self,
-        env: Environment,
-        clock: Clock,
-        owners: Owners,
-        free: Callable[[list[bytes]], int],
-    ) -> None:
+    def __init__(self, env: Environment, clock: Clock) -> None:
         self._env = env
         self._clock = clock
-        self._owners = owners
-        self._free = free
 
     def next_due_s(self, step: str) -> float | None:
         """When the next delivery of the step is due, or a running lease ends."""
@@ -67,12 +59,6 @@ class LmdbEvents(EventQueue):
             slot = txn.get(keys.step8(step), db=self._env.tables.slots)
         return None if slot is None else keys.to_time(slot)
 
-    def free_dead_owners(self) -> int:
-        """Make due what processes held that have died since; answers how many deliveries."""
-        self._env.check_readers()
-        with self._owners.dead(self._holders()) as dead:
-            return self._free(dead) if dead else 0
-
     def _holders(self) -> set[bytes]:
         """Owners of at least one lease."""
         holders: set[bytes] = set()
@@ -84,3 +70,24 @@ class LmdbEvents(EventQueue):
                 holders.add(owner)
                 is_there = cursor.set_range(owner + b"\xff" * 25)
         return holders
+
+
+class LmdbEvents(QueueReads):
+    """Reads of queues whose owners are processes of this machine."""
+
+    def __init__(
+        self,
+        env: Environment,
+        clock: Clock,
+        owners: Owners,
+        free: Callable[[list[bytes]], int],
+    ) -> None:
+        super().__init__(env, clock)
+        self._owners = owners
+        self._free = free
+
+    def free_dead_owners(self) -> int:
+        """Make due what processes held that have died since; answers how many deliveries."""
+        self._env.check_readers()
+        with self._owners.dead(self._holders()) as dead:
+            return self._free(dead) if dead else 0

@@ -18,50 +18,29 @@ from motia_actors.errors import MotiaError, StoreClosedError, StoreError
 from motia_actors.promise import Promise
 from motia_actors.store import (
     Ack,
-    Bury,
-    CronFire,
-    DeadPurge,
-    DeadReplay,
-    EventCancel,
-    EventPut,
     EventQueue,
-    Extend,
     Journal,
-    JournalAppend,
-    JournalClear,
-    Lease,
     Locks,
     Notifier,
-    Release,
-    Retry,
     State,
-    StateClear,
-    StateDelete,
-    StateExpect,
-    StateSet,
     Store,
-    StreamDelete,
     Streams,
-    StreamSend,
-    StreamSet,
-    StreamUpdate,
-    Sweep,
     Write,
 )
 from motia_actors.stores import limits
 from motia_actors.stores.limits import RingLimits
-from motia_actors.stores.lmdb import dead, disk, events, state, streams
-from motia_actors.stores.lmdb import journal as journal_writes
+from motia_actors.stores.lmdb import disk, events
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.folder import FolderLock
 from motia_actors.stores.lmdb.journal import LmdbJournal
 from motia_actors.stores.lmdb.locks import FileLocks
 from motia_actors.stores.lmdb.notifier import SocketNotifier
+from motia_actors.stores.lmdb.operations import may_refuse, prepare
 from motia_actors.stores.lmdb.owners import Owners
 from motia_actors.stores.lmdb.queue import LmdbEvents
 from motia_actors.stores.lmdb.state import LmdbState
 from motia_actors.stores.lmdb.streams import LmdbStreams
-from motia_actors.stores.lmdb.work import Operation, Work
+from motia_actors.stores.lmdb.work import Work
 from motia_actors.stores.lmdb.writer import Batch, Commit, Writer
 
 T = TypeVar("T")
@@ -156,10 +135,13 @@ class LmdbStore(Store):
             return Promise.broken(error)
         is_patient = len(writes) == 1 and _is_patient(writes[0])
         promise = Promise[list[object]]() if is_patient else Commit(self._writer)
-        operations = [self._prepare(write) for write in writes]
-        may_refuse = len(writes) > 1 and any(_may_refuse(write) for write in writes)
+        operations = [
+            prepare(write, journal=self._journal_limits, changes=self._changes_limits)
+            for write in writes
+        ]
+        is_refusable = len(writes) > 1 and any(may_refuse(write) for write in writes)
         self._writer.put(
-            Batch(operations, size_bytes, promise, may_refuse, may_use_reserve, is_patient)
+            Batch(operations, size_bytes, promise, is_refusable, may_use_reserve, is_patient)
         )
         return promise
 
@@ -215,37 +197,6 @@ class LmdbStore(Store):
         self._owners.close()
         self._folder.release()
 
-    def _prepare(self, write: Write[object]) -> Operation:
-        match write:
-            case StateSet() | StateDelete() | StateClear() | StateExpect():
-                return state.prepare(write)
-            case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
-                return streams.prepare(write, limits=self._changes_limits)
-            case EventPut():
-                return events.prepare_put(write)
-            case Lease():
-                return events.prepare_lease(write)
-            case Ack() | Retry() | Release() | Bury():
-                return events.prepare_settle(write)
-            case Extend():
-                return events.prepare_extend(write)
-            case CronFire():
-                return events.prepare_fire(write)
-            case EventCancel():
-                return events.prepare_cancel(write)
-            case DeadReplay():
-                return dead.prepare_replay(write)
-            case DeadPurge():
-                return dead.prepare_purge(write)
-            case Sweep():
-                return dead.prepare_sweep(write)
-            case JournalAppend():
-                return journal_writes.prepare(write, limits=self._journal_limits)
-            case JournalClear():
-                return journal_writes.prepare_clear(write)
-            case _:
-                raise AssertionError(f"no such write: {type(write).__name__}")
-
     def _free(self, owners: list[bytes]) -> int:
         def apply(work: Work) -> int:
             return sum(events.free_owner(work, owner) for owner in owners)
@@ -257,14 +208,3 @@ class LmdbStore(Store):
 def _is_patient(write: Write[object]) -> bool:
     """Nobody waits for the write: an acknowledgement that lets no other delivery go."""
     return write.__class__ is Ack and write.delivery.event.group_id is None
-
-
-def _may_refuse(write: Write[object]) -> bool:
-    """The write may turn out to be impossible once others of its commit were done."""
-    match write:
-        case EventPut(targets=targets):
-            return any(target.depth_max is not None for target in targets)
-        case StreamUpdate(check=check):
-            return check is not None
-        case _:
-            return False

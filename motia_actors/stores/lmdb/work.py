@@ -12,6 +12,8 @@ from motia_actors.stores.lmdb.transaction import Transaction
 
 _NUMBER_KEY = b"number"
 
+Mark = tuple[int | None, set[str], set[str], dict[bytes, tuple[int, int, bytes]]]
+
 
 class Work:
     """A write transaction, its time, and what will be told of it once it is on disk."""
@@ -43,6 +45,14 @@ class Work:
             self._number = 0 if last is None else keys.to_number(last)
         self._number += 1
         return self._number
+
+    def mark(self) -> Mark:
+        """Remember what was counted so far, for `go_back`."""
+        return self._number, set(self.steps), set(self.streams), dict(self.counts)
+
+    def go_back(self, mark: Mark) -> None:
+        """Forget what was counted since mark, after its part of the transaction was undone."""
+        self._number, self.steps, self.streams, self.counts = mark
 
     def finish(self) -> None:
         """Write what was counted, once for the whole transaction, before it is committed."""
