@@ -266,3 +266,25 @@ def test_many_threads_lose_nothing() -> None:
 
     assert all(thread.join(30.0) for thread in threads)
     assert sorted(out) == list(range(1000))
+
+
+def test_work_that_comes_in_a_calm_wakes_nobody_until_they_are_roused() -> None:
+    arrived: list[None] = []
+    mailbox = Mailbox("m")
+    mailbox.hear(lambda: arrived.append(None), is_calm=lambda: True)
+
+    fill(mailbox, 1, 2)
+    assert arrived == []
+
+    mailbox.rouse()
+    assert len(arrived) == 2
+
+
+def test_control_that_comes_in_a_calm_is_heard() -> None:
+    arrived: list[None] = []
+    mailbox = Mailbox("m")
+    mailbox.hear(lambda: arrived.append(None), is_calm=lambda: True)
+
+    fill(mailbox, Order())
+
+    assert len(arrived) == 1

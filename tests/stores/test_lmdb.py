@@ -407,3 +407,45 @@ def test_an_unexpected_error_breaks_promises_and_reaches_the_supervisor(
     with pytest.raises(StoreError, match="the disk is gone"):
         store.commit([a_value(3)]).result(0.0)
     store.close()
+
+
+def test_whoever_waits_for_a_commit_does_it_where_nobody_else_does(tmp_path: Path) -> None:
+    store = small(tmp_path)
+    store.open()
+
+    first = store.commit([a_value(1)])
+    second = store.commit([a_value(2)])
+
+    assert second.result() == [None]
+    assert first.is_done
+    assert store.statistics()["commits"] == 1
+    store.close()
+
+
+def test_a_commit_that_fails_in_other_hands_fails_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = small(tmp_path)
+    store.open()
+
+    def broken(_self: object) -> float:
+        raise ZeroDivisionError("a fault of ours")
+
+    promise = store.commit([a_value(1)])
+    with monkeypatch.context() as patch:
+        patch.setattr(SystemClock, "now_s", broken)
+        with pytest.raises(StoreError, match="a fault of ours"):
+            promise.result()
+
+    with pytest.raises(ZeroDivisionError):
+        store.commit_waiting(wait_s=0.0)
+    assert store.commit([a_value(2)]).result() == [None]
+    store.close()
+
+
+def test_an_acknowledgement_that_nobody_waits_for_is_committed_all_the_same(store: Store) -> None:
+    put(store, "1")
+    (delivery,) = lease(store)
+
+    assert store.commit([Ack(delivery=delivery)]).result(WAIT_S) == [None]
+    assert store.events.steps() == []
