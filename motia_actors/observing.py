@@ -135,4 +135,8 @@ def exporter_of(settings: Settings) -> Exporter | None:
 
 def sampling_of(settings: Settings) -> Sampling:
     """Which traces are kept."""
-    return Sampling(ratio=settings.trace_ratio, per_s_max=settings.traces_per_s_max)
+    return Sampling(
+        ratio=settings.trace_ratio,
+        per_s_max=settings.traces_per_s_max,
+        spans_per_s_max=settings.spans_per_s_max,
+    )

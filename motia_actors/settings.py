@@ -111,6 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trace_ratio: float = 1.0
     """The part of all traces that is kept; what fails is always kept."""
     traces_per_s_max: float = 50.0
+    spans_per_s_max: int = 1000
     """How many traces a worker keeps of each second; 0: any number."""
     otlp_endpoint: str = ""
     """Collector that spans are sent to, by OTLP over HTTP; empty: none."""
@@ -295,6 +296,7 @@ SOURCES: Mapping[str, _Source] = {
     "dead_count_max": _Source("MOTIA_DEAD_MAX", _whole(0, 10_000_000)),
     "trace_ratio": _Source("MOTIA_TRACE_RATIO", _number(0, 1)),
     "traces_per_s_max": _Source("MOTIA_TRACES_PER_SECOND", _number(0, 1_000_000)),
+    "spans_per_s_max": _Source("MOTIA_SPANS_PER_SECOND", _whole(0, 1_000_000)),
     "otlp_endpoint": _Source("OTEL_EXPORTER_OTLP_ENDPOINT", str),
     "journal_count_max": _Source("MOTIA_JOURNAL_MAX", _whole(1, 10_000_000)),
     "journal_bytes_max": _Source("MOTIA_JOURNAL_BYTES", _size(1 << 16, 64 * GIB)),

@@ -92,7 +92,7 @@ class Deliveries:
         """Hold a delivery, and make it a call for the step's mailbox."""
         refused, data = _looked_at(port, delivery)
         cause = delivery.event.trace
-        trace = self._tracer.begin() if cause is None else child_of(cause)
+        trace = self._tracer.begin() if cause is None else self._tracer.onward(cause)
         call = Call(
             kind="cron" if port.step.kind == "cron" else "event",
             trace_id=delivery.event.trace_id,

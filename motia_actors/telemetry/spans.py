@@ -58,10 +58,14 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """Which traces are kept: a ratio of them, and no more than per_s_max a second (0: any)."""
+    """Which traces are kept: a ratio of them, and no more than per_s_max a second (0: any).
+
+    Where more than spans_per_s_max spans (0: any) came in a second, traces are followed no further.
+    """
 
     ratio: float = 1.0
     per_s_max: float = 50.0
+    spans_per_s_max: int = 1000
 
 
 class Tracer:
@@ -87,6 +91,7 @@ class Tracer:
         self._lock = allocate_lock()
         self._allowance = self._sampling.per_s_max
         self._allowed_s = clock.monotonic_s()
+        self._second_s, self._second_spans = clock.monotonic_s(), 0
         self._listeners: tuple[Callable[[list[Span]], None], ...] = ()
 
     # Where traces begin and go on.
@@ -120,10 +125,28 @@ class Tracer:
         self._allowance -= 1.0
         return True
 
+    def onward(self, cause: Trace) -> Trace:
+        """Name the span of what an event caused, which is kept as its cause is.
+
+        A trace has no end where events cause events, so in a second with too many spans it is
+        followed no further: what this one causes is not kept, unless it fails.
+        """
+        own = child_of(cause)
+        if own.is_sampled and self._is_crowded():
+            return msgspec.structs.replace(own, is_sampled=False)
+        return own
+
+    def _is_crowded(self) -> bool:
+        now_s = self.clock.monotonic_s()
+        if now_s - self._second_s >= 1.0:
+            self._second_s, self._second_spans = now_s, 0
+        return 0 < self._sampling.spans_per_s_max <= self._second_spans
+
     # What happened.
 
     def record(self, span: Span) -> None:
         """Keep a span for the journal; the oldest goes where there is no room."""
+        self._second_spans += 1
         if len(self._spans) == self._spans.maxlen:
             self.dropped += 1
         self._spans.append(span)

@@ -72,3 +72,27 @@ def test_spans_over_the_limit_push_the_oldest_out_and_are_counted() -> None:
     ids = [msgspec.json.decode(record)["id"] for record in tracer.drain()]
     assert ids == [f"{number:016x}" for number in (2, 3, 4)]
     assert tracer.drain() == []
+
+
+def test_a_trace_without_end_is_followed_no_further_until_the_second_is_over() -> None:
+    clock = ManualClock()
+    tracer = Tracer(clock, Sampling(spans_per_s_max=3))
+    cause = tracer.begin()
+
+    followed = []
+    for number in range(5):
+        followed.append(tracer.onward(cause).is_sampled)
+        tracer.record(a_span(number))
+    clock.advance(1.0)
+
+    assert followed == [True, True, True, False, False]
+    assert tracer.onward(cause).is_sampled
+    assert tracer.onward(cause).w3c_id == cause.w3c_id
+
+
+def test_spans_are_not_counted_where_any_number_is_kept() -> None:
+    tracer = Tracer(ManualClock(), Sampling(spans_per_s_max=0))
+    for number in range(5000):
+        tracer.record(a_span(number))
+
+    assert tracer.onward(tracer.begin()).is_sampled
