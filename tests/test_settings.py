@@ -22,8 +22,8 @@ from motia_actors.settings import (
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 COUNTED = (
-    "bytes seconds handlers letters requests connections processes calls clients joins traces spans part"
-    " records proxies answers"
+    "bytes seconds handlers letters requests connections processes calls clients joins traces part"
+    " records proxies answers spans"
 )
 LIMITS = re.compile(rf"(?:{COUNTED.replace(' ', '|')}), (\w+) to (\w+)")
 
