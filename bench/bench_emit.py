@@ -130,6 +130,9 @@ def _ours(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
         alternatives.append(Alternative(name=name, turn=turn, ratio_to=name))
         turn = functools.partial(turn_of, ours, emitters)
         alternatives.append(Alternative(name=_our_name(emitters), turn=turn, ratio_to=name))
+        turn = functools.partial(turn_of, ours, emitters, path="/produce-async")
+        name_async = f"emit to handled, async steps, {emitters} at once"
+        alternatives.append(Alternative(name=name_async, turn=turn, ratio_to=name))
     return alternatives
 
 
@@ -220,7 +223,12 @@ def _bare_turn(env: lmdb.Environment, size: int, seconds: float) -> Sample:
 
 
 def turn_of(
-    served: Served, emitters: int, seconds: float, *, seconds_max: float = math.inf
+    served: Served,
+    emitters: int,
+    seconds: float,
+    *,
+    seconds_max: float = math.inf,
+    path: str = "/produce",
 ) -> Sample:
     """Emit from so many handlers for a while, and wait until all events are handled."""
     seconds = min(seconds, seconds_max)
@@ -228,7 +236,7 @@ def turn_of(
     produced: list[dict[str, Any]] = []
 
     def produce() -> None:
-        produced.append(_ask(served.server, "POST", "/produce", {"seconds": seconds}))
+        produced.append(_ask(served.server, "POST", path, {"seconds": seconds}))
 
     threads = [threading.Thread(target=produce) for _ in range(emitters)]
     for thread in threads:

@@ -48,8 +48,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return measured >= wanted if self.target.sense == "at least" else measured <= wanted
 
 
-def _events(emitters: int, *, workers: int = 1) -> list[Target]:
-    among = "" if workers == 1 else f"{workers} workers, "
+def _events(emitters: int, *, workers: int = 1, is_async: bool = False) -> list[Target]:
+    among = "async steps, " if is_async else ""
+    among += "" if workers == 1 else f"{workers} workers, "
     ours = f"emit to handled, {among}{emitters} at once"
     suffix = f", fsync always, {emitters} at once"
     return [
@@ -125,6 +126,8 @@ TARGETS = (
     *_events(8),
     *_events(32),
     *_events(32, workers=2),
+    *_events(8, is_async=True),
+    *_events(32, is_async=True),
     Target(
         name="p99 of a step call under load against falcon on our worker",
         bench="bench_http",

@@ -32,7 +32,7 @@ from bench.servers import (
 )
 from bench.turns import Alternative, take_turns
 
-pytestmark = [pytest.mark.stress, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 HELLO = Request(path="/hello")
 OURS = GunicornSettings(worker_class=OUR_WORKER, threads=32)
@@ -99,8 +99,8 @@ def test_a_hello_step_costs_hardly_more_than_fastapi_and_less_than_gthread(
         )
 
     ours = least(found["ours"], "cpu_us")
-    assert ours <= 2.0 * least(found["fastapi"], "cpu_us")
-    assert ours * 1.1 <= least(found["gthread"], "cpu_us")
+    assert ours <= 1.9 * least(found["fastapi"], "cpu_us")
+    assert ours * 1.2 <= least(found["gthread"], "cpu_us")
 
 
 def test_a_step_on_gthread_costs_little_more_than_falcon_there(data: Path) -> None:
@@ -151,6 +151,7 @@ def test_an_event_costs_less_than_on_any_queue_that_is_as_durable(data: Path) ->
     assert ours * 1.3 <= min(theirs.values())
 
 
+@pytest.mark.stress
 def test_an_event_costs_a_fifth_of_what_celery_takes(data: Path) -> None:
     needs("celery", "redis", needs_redis=True)
 
@@ -189,6 +190,7 @@ def test_a_hundred_steps_start_in_few_times_what_bare_falcon_takes(data: Path) -
     assert least(steps, "worker_mb") <= 70.0
 
 
+@pytest.mark.stress
 def test_a_step_answers_hundreds_of_times_as_many_as_motia(data: Path) -> None:
     if motia.missing():
         pytest.skip(motia.missing())
