@@ -256,7 +256,7 @@ def test_a_request_has_motias_keys_and_the_pages(server: Server) -> None:
         ).json
 
     motias = ["body", "headers", "pathParams", "queryParams", "rawBody"]
-    assert sorted({*motias, "query", "params", "method", "path"}) == answer.pop("keys")
+    assert sorted({*motias, "query", "params", "method", "path", "cookies"}) == answer.pop("keys")
     assert answer == {
         "body": {},
         "raw": "",
