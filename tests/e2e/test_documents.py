@@ -80,7 +80,7 @@ def test_the_settings_page_lists_every_setting_with_its_default() -> None:
 
     assert set(listed) == {source.name for source in SOURCES.values()}
     for field, source in SOURCES.items():
-        shown = listed[source.name].strip("`")
+        shown = listed[source.name].strip("` ")
         default = getattr(Settings(), field)
         if default != "" and field != "project":
             assert source.read(shown) == default, source.name
