@@ -72,7 +72,7 @@ def rows(document: str, section: str) -> dict[str, str]:
     text = (
         (ROOT / "docs" / document).read_text("utf-8").split(f"## {section}\n")[1].split("\n## ")[0]
     )
-    return dict(re.findall(r"^\| `([^`]+)` \| (.+?) \|", text, re.MULTILINE))
+    return dict(re.findall(r"^\| `([^`]+)` \| (.*?) ?\|", text, re.MULTILINE))
 
 
 def test_the_settings_page_lists_every_setting_with_its_default() -> None:
