@@ -78,7 +78,7 @@ WARNED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     (API, {"bodySchema": {"type": "strng"}}, "bodySchema", "JSON Schema"),
     (API, {"bodySchema": {"$ref": "http://x.test/s.json"}}, "bodySchema", "$defs"),
     (API, {"bodySchema": "Order"}, "bodySchema", "model class"),
-    (API, {"bodySchema": {"default": object()}}, "bodySchema", "model class"),
+    (API, {"bodySchema": {"default": ...}}, "bodySchema", "model class"),
     (EVENT, {"inputSchema": OBJECT}, "inputSchema", "write input"),
     (EVENT, {"bodySchema": OBJECT}, "bodySchema", "write input"),
     (EVENT, {"subscribes": "t"}, "subscribes", '["t"]'),
