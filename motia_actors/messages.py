@@ -39,18 +39,37 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     trace: Trace | None = None
 
 
+class Debounce(msgspec.Struct, frozen=True, kw_only=True):
+    """How a step hears of a burst of events: only of the last one, once wait_s passed without more.
+
+    A burst lasts wait_s_max at most (None: any time). `key` leads to the field of an event's data
+    that tells bursts apart; empty: all events of the step are of one burst.
+    """
+
+    wait_s: float
+    wait_s_max: float | None = None
+    key: tuple[str, ...] = ()
+
+    def due_s(self, *, began_s: float, now_s: float) -> float:
+        """When the step hears of a burst that began then, and that an event joins now."""
+        due_s = now_s + self.wait_s
+        return due_s if self.wait_s_max is None else min(due_s, began_s + self.wait_s_max)
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One step an event goes to, with what the queue must know of it when the event is put.
 
     `step` is the step's id, `delay_s` the seconds before the first delivery, `is_fifo` whether
     the event's group keeps its order there, `depth_max` how many deliveries may be queued there,
-    leased ones included, before one more is refused (None: any number).
+    leased ones included, before one more is refused (None: any number). With `debounce`, which no
+    FIFO step has, the event takes the place of the earlier one of its burst.
     """
 
     step: str
     delay_s: float = 0.0
     is_fifo: bool = False
     depth_max: int | None = None
+    debounce: Debounce | None = None
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

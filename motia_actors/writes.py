@@ -129,6 +129,11 @@ class EventPut(Write[str], frozen=True):
     dedupe_window_s ago stands for this one, whatever became of it: nothing new is queued.
     not_before_s, in seconds since 1970, is when the event is due at the earliest; only with it
     does EventCancel find the event. A step at its depth_max fails the commit: QueueFullError.
+
+    For a target with debounce, the delivery of the same step and key that waits, not leased, is
+    dropped, whichever event it was of; the new one has the put_s of the first of its burst, so
+    that it is due within wait_s_max of that. A delivery that ran before ended its burst.
+    EventCancel finds none of these.
     """
 
     event: Event

@@ -10,7 +10,7 @@ import msgspec
 from motia_actors.actors.actor import Cell
 from motia_actors.actors.inline import Trust
 from motia_actors.actors.meter import Meter
-from motia_actors.messages import Failed, Target
+from motia_actors.messages import Debounce, Failed, Target
 from motia_actors.steps.config import Step
 
 
@@ -74,9 +74,13 @@ class Table:
 def target_of(step: Step) -> Target:
     """The step as the queue knows it."""
     queue = step.infrastructure.queue
+    policy = queue.debounce
     return Target(
         step=step.id,
         delay_s=queue.delay_s,
         is_fifo=queue.is_fifo,
         depth_max=queue.depth_max,
+        debounce=None
+        if policy is None
+        else Debounce(wait_s=policy.wait_s, wait_s_max=policy.wait_s_max, key=policy.key),
     )

@@ -44,6 +44,17 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     jitter: float = 0.0
 
 
+class DebouncePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Only the last event of a burst, after wait_s without more; bursts last wait_s_max at most.
+
+    `key` is the path to the field of the data that tells bursts apart; empty: all are of one.
+    """
+
+    wait_s: float
+    wait_s_max: float | None = None
+    key: tuple[str, ...] = ()
+
+
 class QueuePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How the step's deliveries are handed out: 1 + retries_max runs, then a dead letter.
 
@@ -58,6 +69,7 @@ class QueuePolicy(msgspec.Struct, frozen=True, kw_only=True):
     visibility_s: float = 900.0
     delay_s: float = 0.0
     backoff: Backoff = Backoff()
+    debounce: DebouncePolicy | None = None
 
 
 class RateLimit(msgspec.Struct, frozen=True, kw_only=True):

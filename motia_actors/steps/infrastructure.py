@@ -15,6 +15,7 @@ import typing
 from motia_actors.steps.config import (
     Backoff,
     CronPolicy,
+    DebouncePolicy,
     Infrastructure,
     MailboxPolicy,
     Overflow,
@@ -49,6 +50,12 @@ QUEUE_HINTS = {
     "messageGroupId": 'give it to emit, and write type: "fifo" here',
     "maxDepth": "write depth",
     "size": "write depth",
+}
+DEBOUNCE_HINTS = {
+    "delay": "write wait, in seconds",
+    "window": "write wait, in seconds",
+    "maxDelay": "write maxWait, in seconds",
+    "by": "write key, the path to a field of the data",
 }
 HANDLER_HINTS = {"memory": "write ram, in MB", "timeoutSeconds": "write timeout"}
 RATE_HINTS = {"max": "write limit", "count": "write limit", "window": "write period, in seconds"}
@@ -94,7 +101,7 @@ def read_infrastructure(config: Fields, report: Report) -> tuple[Infrastructure,
         processes=fields.count("processes", default=1, minimum=1, maximum=PROCESSES_MAX),
         mailbox=_mailbox(fields.inner("mailbox")),
         supervision=_supervision(fields.inner("supervision")),
-        queue=_queue(queue_fields, report, timeout_s=timeout_s),
+        queue=_queue(queue_fields, report, timeout_s=timeout_s, kind=config.get("type")),
         rate=_rate(fields, report, kind=config.get("type")),
     )
     _check_isolation(fields, handler, infrastructure, report)
@@ -155,7 +162,7 @@ def _supervision(fields: Fields) -> SupervisionPolicy:
     )
 
 
-def _queue(fields: Fields, report: Report, *, timeout_s: float | None) -> QueuePolicy:
+def _queue(fields: Fields, report: Report, *, timeout_s: float | None, kind: object) -> QueuePolicy:
     fields.check_known(
         (
             "type",
@@ -166,18 +173,59 @@ def _queue(fields: Fields, report: Report, *, timeout_s: float | None) -> QueueP
             "backoff",
             "transactional",
             "depth",
+            "debounce",
         ),
         hints=QUEUE_HINTS,
     )
     default = QueuePolicy()
+    is_fifo = fields.choice("type", ("standard", "fifo"), default="standard") == "fifo"
     return QueuePolicy(
-        is_fifo=fields.choice("type", ("standard", "fifo"), default="standard") == "fifo",
+        is_fifo=is_fifo,
         is_transactional=fields.flag("transactional", default=False),
         depth_max=fields.count("depth", default=0, minimum=1, maximum=DEPTH_MAX) or None,
         retries_max=fields.count("maxRetries", default=default.retries_max, maximum=RETRIES_MAX),
         visibility_s=_visibility_s(fields, report, timeout_s=timeout_s),
         delay_s=fields.number("delaySeconds", default=default.delay_s),
         backoff=_backoff(fields),
+        debounce=_debounce(fields, report, is_fifo=is_fifo, kind=kind),
+    )
+
+
+def _debounce(
+    queue: Fields, report: Report, *, is_fifo: bool, kind: object
+) -> DebouncePolicy | None:
+    if not queue.has("debounce"):
+        return None
+    fields = queue.inner("debounce")
+    if not isinstance(queue.get("debounce"), dict):
+        return None  # Which inner reported.
+    if kind != "event":
+        report.warn(queue.name("debounce"), "has no effect but on event steps", "remove it")
+        return None
+    fields.check_known(("wait", "maxWait", "key"), hints=DEBOUNCE_HINTS)
+    if not fields.has("wait"):
+        report.error(fields.name("wait"), "is missing", "write debounce: {wait: 2}, in seconds")
+        return None
+    if is_fifo:
+        report.error(
+            queue.name("debounce"),
+            "drops events of a burst, and a fifo queue keeps each in its place",
+            'remove it, or type: "fifo"',
+        )
+    wait_s = fields.seconds("wait", default=1.0)
+    wait_s_max = fields.seconds("maxWait", default=wait_s)
+    if wait_s_max < wait_s:
+        report.error(
+            fields.name("maxWait"),
+            f"is {wait_s_max:g} s, below wait of {wait_s:g} s",
+            f"write maxWait: {wait_s * 10:g} or leave it out",
+        )
+    path = fields.text("key")
+    key = () if path is None else tuple(path.split("."))
+    if not all(key):
+        report.error(fields.name("key"), f"is {shown(path)}", 'write key: "id" or "order.id"')
+    return DebouncePolicy(
+        wait_s=wait_s, wait_s_max=wait_s_max if fields.has("maxWait") else None, key=key
     )
 
 

@@ -90,7 +90,8 @@ def _weigh(write: Write[object]) -> tuple[str, int, int]:
             return f"event of stream {_short(stream)}", len(data), len(stream) + len(group)
         case EventPut(event=event, targets=targets):
             chars = ROW_BYTES * len(targets) + len(event.topic) + len(event.group_id or "")
-            if write.dedupe_key is not None or write.not_before_s is not None:
+            is_debounced = any(target.debounce is not None for target in targets)
+            if write.dedupe_key is not None or write.not_before_s is not None or is_debounced:
                 chars += ROW_BYTES * (1 + len(targets)) + len(event.id)
             return f"event of topic {_short(event.topic)}", len(event.data), chars
         case CronFire(event=event, step=step):

@@ -19,6 +19,7 @@ class Buried(msgspec.Struct, frozen=True, kw_only=True):
     letter: DeadLetter
     fifo_group: str | None
     is_scheduled: bool
+    burst: str | None
 
 
 class Graveyard:

@@ -25,7 +25,7 @@ from motia_actors.store import (
     Sweep,
     Write,
 )
-from motia_actors.stores import letters, limits
+from motia_actors.stores import bursts, letters, limits
 from motia_actors.stores.memory_dead import Buried, Dedupes, Graveyard
 
 _SETTLING = Ack | Bury | Release | Retry
@@ -37,7 +37,7 @@ _QUEUE_WRITES = (
 class _Queued(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery: `lease` is the number of the running lease, 0 where there is none.
 
-    `is_scheduled`: it can be cancelled.
+    `is_scheduled`: it can be cancelled. `burst` is the key of a debounced one.
     """
 
     number: int
@@ -47,6 +47,7 @@ class _Queued(msgspec.Struct, frozen=True, kw_only=True):
     due_s: float
     fifo_group: str | None
     is_scheduled: bool = False
+    burst: str | None = None
     attempt: int = 0
     lease: int = 0
 
@@ -107,7 +108,9 @@ class Queue:
 
     def rows(self) -> dict[str, int]:
         """Count what is kept."""
-        scheduled = sum(1 for queued in self._queued.values() if queued.is_scheduled)
+        scheduled = sum(
+            1 for one in self._queued.values() if one.is_scheduled or one.burst is not None
+        )
         return {
             "due": len(self._queued),
             "dead": len(self._dead),
@@ -164,33 +167,51 @@ class Queue:
                 return other_id
             self._dedupes.stand(event, key, window_s=write.dedupe_window_s)
         for target in write.targets:
-            self._check_room(target)
+            self._check_room(event, target)
             self._put(event, target, not_before_s=write.not_before_s)
             woken.add(target.step)
         return event.id
 
-    def _check_room(self, target: Target) -> None:
+    def _check_room(self, event: Event, target: Target) -> None:
         if target.depth_max is None:
             return
-        depth = len(self._of(target.step))
+        depth = len(self._of(target.step)) - len(self._burst(event, target))
         if depth >= target.depth_max:
             raise QueueFullError(target.step, depth=depth, depth_max=target.depth_max)
 
     def _put(self, event: Event, target: Target, *, not_before_s: float | None = None) -> None:
         now_s = self._clock.now_s()
-        due_s = now_s + target.delay_s
+        due_s, put_s = now_s + target.delay_s, now_s
+        debounce = target.debounce
+        if debounce is not None:
+            for earlier in self._burst(event, target):
+                put_s = put_s if earlier.attempt else min(put_s, earlier.put_s)
+                self._drop(earlier)
+            due_s = max(due_s, debounce.due_s(began_s=put_s, now_s=now_s))
         self._number += 1
         self._keep(
             _Queued(
                 number=self._number,
                 event=event,
                 step=target.step,
-                put_s=now_s,
+                put_s=put_s,
                 due_s=due_s if not_before_s is None else max(due_s, not_before_s),
                 fifo_group=event.group_id if target.is_fifo else None,
-                is_scheduled=not_before_s is not None,
+                is_scheduled=not_before_s is not None and debounce is None,
+                burst=None if debounce is None else bursts.key_of(debounce, event.data),
             )
         )
+
+    def _burst(self, event: Event, target: Target) -> list[_Queued]:
+        """What the event takes the place of at the target."""
+        if target.debounce is None:
+            return []
+        now_s, key = self._clock.now_s(), bursts.key_of(target.debounce, event.data)
+        return [
+            queued
+            for queued in self._of(target.step)
+            if queued.burst == key and not (queued.lease and queued.due_s > now_s)
+        ]
 
     def _cancel(self, event_id: str, woken: set[str]) -> int:
         now_s = self._clock.now_s()
@@ -222,6 +243,7 @@ class Queue:
                     due_s=self._clock.now_s(),
                     fifo_group=buried.fifo_group,
                     is_scheduled=buried.is_scheduled,
+                    burst=buried.burst,
                 )
             )
             woken.add(write.step)
@@ -283,6 +305,7 @@ class Queue:
                 letter=letter,
                 fifo_group=held.fifo_group,
                 is_scheduled=held.is_scheduled,
+                burst=held.burst,
             )
         )
 

@@ -47,6 +47,22 @@ def test_a_schema_in_any_form_refuses_what_breaks_it(opened: Open) -> None:
         assert app.request("POST", path, json=bad).status == 400
 
 
+def test_a_burst_runs_once_for_each_key_with_the_last_event(opened: Open) -> None:
+    app = opened("bursts")
+
+    for text in ("h", "he", "hey"):
+        app.emit("draft.saved", {"id": "a", "text": text})
+        app.advance(1)
+    app.emit("draft.saved", {"id": "b", "text": "ho"})
+    app.advance(1)
+
+    assert app.state.get("index", "a") == "hey"
+    assert app.state.get("runs", "a") == 1
+    assert app.state.get("index", "b") is None
+    app.advance(1)
+    assert app.state.get("index", "b") == "ho"
+
+
 def test_middleware_wraps_the_handler_and_may_answer(opened: Open) -> None:
     app = opened("middleware")
 

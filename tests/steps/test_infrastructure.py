@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from motia_actors.steps.config import Backoff, CronPolicy, Infrastructure, RateLimit
+from motia_actors.steps.config import Backoff, CronPolicy, DebouncePolicy, Infrastructure, RateLimit
 from tests.steps.reports import API, CRON, EVENT, NOOP, read, step_of
 
 READ: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -25,6 +25,11 @@ READ: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"queue": {"type": "fifo", "maxRetries": 0}}, {"queue": {"is_fifo": True, "retries_max": 0}}),
     ({"queue": {"delaySeconds": 1.5}}, {"queue": {"delay_s": 1.5}}),
     ({"queue": {"depth": 1000}}, {"queue": {"depth_max": 1000}}),
+    ({"queue": {"debounce": {"wait": 2}}}, {"queue": {"debounce": DebouncePolicy(wait_s=2.0)}}),
+    (
+        {"queue": {"debounce": {"wait": 0.5, "maxWait": 10, "key": "order.id"}}},
+        {"queue": {"debounce": DebouncePolicy(wait_s=0.5, wait_s_max=10.0, key=("order", "id"))}},
+    ),
     ({"queue": {"transactional": True}}, {"queue": {"is_transactional": True}}),
     ({"queue": {"concurrency": 4}}, {"concurrency": 4}),
     ({"concurrency": 2, "queue": {"concurrency": 4}}, {"concurrency": 2}),
@@ -66,6 +71,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"queue": {"depth": 1.5}}, "queue.depth"),
     ({"queue": {"depth": "many"}}, "queue.depth"),
     ({"queue": {"depth": 1_000_000_001}}, "queue.depth"),
+    ({"queue": {"debounce": 2}}, "queue.debounce"),
+    ({"queue": {"debounce": {"key": "id"}}}, "queue.debounce.wait"),
+    ({"queue": {"debounce": {"wait": 0}}}, "queue.debounce.wait"),
+    ({"queue": {"debounce": {"wait": 5, "maxWait": 4}}}, "queue.debounce.maxWait"),
+    ({"queue": {"debounce": {"wait": 5, "key": "order..id"}}}, "queue.debounce.key"),
+    ({"queue": {"type": "fifo", "debounce": {"wait": 5}}}, "queue.debounce"),
     ({"queue": {"concurrency": 0}}, "queue.concurrency"),
     ({"queue": {"backoff": "random"}}, "queue.backoff"),
     ({"queue": {"backoff": {"jitter": 2}}}, "queue.backoff.jitter"),
@@ -84,6 +95,7 @@ UNKNOWN: list[tuple[dict[str, Any], str, str]] = [
     ({"queue": {"retries": 3}}, "queue.retries", "maxRetries"),
     ({"queue": {"backoffRate": 2}}, "queue.backoffRate", "exponential"),
     ({"queue": {"maxDepth": 3}}, "queue.maxDepth", "depth"),
+    ({"queue": {"debounce": {"wait": 1, "maxDelay": 3}}}, "queue.debounce.maxDelay", "maxWait"),
     ({"queue": {"maxRetry": 3}}, "queue.maxRetry", "maxRetries"),
     ({"handler": {"memory": 128}}, "handler.memory", "ram"),
     ({"timeout": 3}, "timeout", "handler"),
@@ -219,3 +231,12 @@ def test_a_rate_limit_of_an_event_step_has_no_effect_and_says_so() -> None:
     assert step is not None
     assert step.infrastructure.rate is None
     assert [problem.severity for problem in problems] == ["warning"]
+
+
+@pytest.mark.parametrize("kind", [API, CRON], ids=["api", "cron"])
+def test_debounce_is_for_event_steps_alone(kind: dict[str, Any]) -> None:
+    step, problems = read(kind | {"infrastructure": {"queue": {"debounce": {"wait": 1}}}})
+
+    assert step is not None
+    assert step.infrastructure.queue.debounce is None
+    assert [problem.field for problem in problems] == ["infrastructure.queue.debounce"]

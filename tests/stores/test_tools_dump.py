@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from motia_actors.clock import ManualClock
 from motia_actors.errors import StoreCorruptError, StoreError, StoreFullError
-from motia_actors.messages import Event, Target
+from motia_actors.messages import Debounce, Event, Target
 from motia_actors.store import Bury, EventCancel, EventPut, Lease, StateSet, StreamSet, Write
 from motia_actors.stores.lmdb import LmdbStore
 from motia_actors.stores.lmdb.check import check
@@ -176,3 +176,17 @@ def test_nothing_is_imported_into_a_store_in_use(tmp_path: Path) -> None:
 
     with driven(a_store(tmp_path / "new")), pytest.raises(StoreError, match="in use"):
         load(tmp_path / "new", lines)
+
+
+def test_a_burst_goes_on_in_the_store_it_was_moved_to(tmp_path: Path) -> None:
+    last = (Target(step="index", debounce=Debounce(wait_s=3600.0)),)
+    with driven(a_store(tmp_path / "old")) as store:
+        store.write(EventPut(event=an_event("1"), targets=last))
+    load(tmp_path / "new", dump(tmp_path / "old"))
+
+    with driven(a_store(tmp_path / "new")) as store:
+        store.write(EventPut(event=an_event("2"), targets=last))
+
+        assert store.events.depth("index").waiting == 1
+        assert store.write(EventCancel(event_id="1")) == 0
+    assert check(tmp_path / "new").findings == ()

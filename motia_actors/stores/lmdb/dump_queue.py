@@ -82,9 +82,8 @@ def letters(snapshot: Snapshot, lost: list[str]) -> Iterator[LetterLine]:
         try:
             letter = read_letter(record)
             yield LetterLine(
-                **_common(snapshot, steps, key[:8], letter.event),
+                **_common(snapshot, steps, key[:8], letter.event, letter.tag),
                 is_fifo=letter.group != NO_GROUP,
-                is_scheduled=bool(letter.tag),
                 attempts=letter.attempts,
                 error=keys.to_text(letter.error),
                 stack=keys.to_text(letter.stack),
@@ -169,7 +168,12 @@ def _group(line: EventLine) -> bytes:
 
 
 def _tag(line: EventLine) -> bytes:
-    return keys.name16(line.id) if line.is_scheduled else b""
+    if not line.burst:
+        return keys.name16(line.id) if line.is_scheduled else b""
+    burst16 = bytes.fromhex(line.burst)
+    if len(burst16) != 16:
+        raise StoreCorruptError(f"{line.burst!r} is no hash of a step and a key")
+    return burst16
 
 
 def _put_body(work: Work, line: EventLine) -> bytes:
@@ -183,9 +187,8 @@ def _delivery(
 ) -> Iterator[DeliveryLine]:
     try:
         yield DeliveryLine(
-            **_common(snapshot, steps, key[:8], row.event),
+            **_common(snapshot, steps, key[:8], row.event, row.tag),
             is_fifo=row.group != NO_GROUP,
-            is_scheduled=bool(row.tag),
             due_s=_number(due_s),
             attempt=row.attempt,
         )
@@ -194,7 +197,7 @@ def _delivery(
 
 
 def _common(
-    snapshot: Snapshot, steps: dict[bytes, str], step8: bytes, number: bytes
+    snapshot: Snapshot, steps: dict[bytes, str], step8: bytes, number: bytes, tag: bytes
 ) -> dict[str, Any]:
     """Fields of every line with an event."""
     if step8 not in steps:
@@ -202,7 +205,14 @@ def _common(
     if snapshot.get("events", number) is None:
         raise ValueError("its event is lost")
     event, put_s = rows.read_event(snapshot.txn, snapshot.tables, number)
-    return {"step": steps[step8], "put_s": _number(put_s), **event_fields(event)}
+    is_scheduled = tag == keys.name16(event.id)
+    return {
+        "step": steps[step8],
+        "put_s": _number(put_s),
+        "is_scheduled": is_scheduled,
+        "burst": "" if is_scheduled else tag.hex(),
+        **event_fields(event),
+    }
 
 
 def _steps(snapshot: Snapshot) -> dict[bytes, str]:

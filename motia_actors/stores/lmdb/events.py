@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 from motia_actors.errors import LeaseLostError, QueueFullError
 from motia_actors.messages import Delivery, Event, Target
@@ -18,8 +19,9 @@ from motia_actors.store import (
     Retry,
 )
 from motia_actors.stores import limits
+from motia_actors.stores.bursts import key_of
 from motia_actors.stores.lmdb import dead, dedupe, keys, rows, taker
-from motia_actors.stores.lmdb.rows import NO_GROUP, Row
+from motia_actors.stores.lmdb.rows import NO_GROUP, Body, Row
 from motia_actors.stores.lmdb.work import Operation, Work
 
 # A token is the delivery's key in `due` and the number of its lease, which is never reused:
@@ -37,11 +39,15 @@ def prepare_put(write: EventPut) -> Operation:
     body = rows.body_of(event)
     group = NO_GROUP if event.group_id is None else keys.name16(event.group_id)
     is_limited, is_small = False, len(event.data) <= taker.BYTES_MAX
-    targets = []
+    targets, bursts = [], {}
     for target in write.targets:
+        is_limited = is_limited or target.depth_max is not None
+        if target.debounce is not None:
+            key = key_of(target.debounce, event.data)
+            bursts[target.step] = target, keys.pair16(target.step, key)
+            continue
         place = keys.step8(target.step), keys.to_bytes(target.step)
         targets.append((target, *place, group if target.is_fifo else NO_GROUP))
-        is_limited = is_limited or target.depth_max is not None
     not_before_s = write.not_before_s
     tag = b"" if not_before_s is None else keys.name16(event.id)
     pair16 = None if write.dedupe_key is None else keys.pair16(event.topic, write.dedupe_key)
@@ -51,9 +57,13 @@ def prepare_put(write: EventPut) -> Operation:
         if pair16 is not None and (other_id := dedupe.standing(work, pair16)) is not None:
             return other_id
         if is_limited:
-            _check_room(work, write.targets)
+            _check_room(work, write.targets, bursts)
         if pair16 is not None:
             dedupe.stand(work, pair16, event.id, window_s=write.dedupe_window_s)
+        for target, burst16 in bursts.values():
+            _put_debounced(work, target, burst16, body, not_before_s)
+        if not targets:
+            return event.id
         number = rows.put_body(work, body, refs=len(targets))
         for target, step8, step, fifo_group in targets:
             due_s = work.now_s + target.delay_s
@@ -81,14 +91,7 @@ def prepare_cancel(write: EventCancel) -> Operation:
     tag = keys.name16(write.event_id)
 
     def apply(work: Work) -> int:
-        # First look, then remove: what is removed must not be under the cursor.
-        found: list[tuple[bytes, bytes]] = []
-        cursor = work.txn.cursor(work.tables.scheduled)
-        is_there = cursor.set_range(tag)
-        while is_there and cursor.key().startswith(tag):
-            found.append(cursor.item())
-            is_there = cursor.next()
-        return sum(_cancel(work, place, where) for place, where in found)
+        return sum(_cancel(work, place, where) for place, where in _tagged(work, tag))
 
     return apply
 
@@ -204,12 +207,58 @@ def _put_taken(
     return Delivery(event=event, step=step, attempt=1, put_s=work.now_s, token=token)
 
 
-def _check_room(work: Work, targets: tuple[Target, ...]) -> None:
+def _put_debounced(
+    work: Work, target: Target, burst16: bytes, body: Body, not_before_s: float | None
+) -> None:
+    """Queue a delivery in the place of those of its burst that wait."""
+    assert target.debounce is not None, "the burst is of a step with debounce"
+    began_s = work.now_s
+    for place, where, row in _burst(work, burst16):
+        if not row.attempt:
+            began_s = min(began_s, rows.read_event(work.txn, work.tables, row.event)[1])
+        _cancel(work, place, where)
+    due_s = target.debounce.due_s(began_s=began_s, now_s=work.now_s)
+    due_s = max(due_s, work.now_s + target.delay_s, not_before_s or 0.0)
+    number = rows.put_body(work, body, refs=1, put_s=began_s)
+    step8 = keys.step8(target.step)
+    rows.count(work, step8, keys.to_bytes(target.step), queued=1)
+    rows.put_delivery(work, step8, number, due_s=due_s, group=NO_GROUP, tag=burst16)
+    work.steps.add(target.step)
+
+
+def _burst(work: Work, burst16: bytes) -> list[tuple[bytes, bytes, Row]]:
+    """Rows in `scheduled`, and in `due`, of what waits of a burst; leased ones are out of it."""
+    waiting = []
+    for place, where in _tagged(work, burst16):
+        record = work.txn.get(place[16:24] + where[:8] + place[24:], db=work.tables.due)
+        assert record is not None, "a delivery of a burst is in no group, so it is due"
+        row = Row.unpack(record)
+        if not row.lease or keys.to_time(where[:8]) <= work.now_s:
+            waiting.append((place, where, row))
+    return waiting
+
+
+def _tagged(work: Work, tag: bytes) -> list[tuple[bytes, bytes]]:
+    """Rows in `scheduled` of a tag, at once: what is changed must not be under the cursor."""
+    found: list[tuple[bytes, bytes]] = []
+    cursor = work.txn.cursor(work.tables.scheduled)
+    is_there = cursor.set_range(tag)
+    while is_there and cursor.key().startswith(tag):
+        found.append(cursor.item())
+        is_there = cursor.next()
+    return found
+
+
+def _check_room(
+    work: Work, targets: tuple[Target, ...], bursts: Mapping[str, tuple[Target, bytes]]
+) -> None:
     depths: dict[str, int] = {}
     for target in targets:
         depth = depths.get(target.step)
         if depth is None:
             depth = rows.counts_of(work, keys.step8(target.step))[0]
+            if target.step in bursts:
+                depth -= len(_burst(work, bursts[target.step][1]))
         if target.depth_max is not None and depth >= target.depth_max:
             raise QueueFullError(target.step, depth=depth, depth_max=target.depth_max)
         depths[target.step] = depth + 1

@@ -67,7 +67,10 @@ class ItemLine(Valued, tag="item", frozen=True, kw_only=True):
 
 
 class EventLine(Valued, frozen=True, kw_only=True):
-    """A line with an event; the value is its data. `step` is the one it went to."""
+    """A line with an event; the value is its data. `step` is the one it went to.
+
+    `burst` is the hash, in hexadecimal digits, of the step and key of a debounced one.
+    """
 
     step: str
     id: str
@@ -79,6 +82,7 @@ class EventLine(Valued, frozen=True, kw_only=True):
     put_s: float
     is_fifo: bool = False
     is_scheduled: bool = False
+    burst: str = ""
 
     def event(self) -> Event:
         """The event."""

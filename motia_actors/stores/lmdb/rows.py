@@ -6,7 +6,8 @@ due: step8 due(8) number(8) -> Row, tag: waiting, delayed, retrying and leased i
 groups: step8 name16(group) number(8) -> event(8) due(8) tag: whole backlog of a FIFO group, of
     which only the first is in `due` too.
 scheduled: tag step8 number(8) -> due(8) group(16): where the deliveries of an event are that can
-    be cancelled. Its tag is name16(event id), that of all others is empty.
+    be cancelled, its tag being name16(event id), and those of a burst, with pair16(step, its key)
+    and no group. The tag of all others is empty.
 leases: owner(8) step8 due(8) number(8) -> nothing: what each process holds.
 steps: step8 -> queued(8) dead(8) step text.
 """
@@ -87,10 +88,10 @@ def body_of(event: Event) -> Body:
     )
 
 
-def put_body(work: Work, body: Body, *, refs: int) -> bytes:
-    """Keep a body for refs deliveries; answers its number."""
+def put_body(work: Work, body: Body, *, refs: int, put_s: float | None = None) -> bytes:
+    """Keep a body for refs deliveries, put now if not at put_s; answers its number."""
     number = keys.number(work.next_number())
-    body.put_s = work.now_s
+    body.put_s = work.now_s if put_s is None else put_s
     record = _refs.pack(refs) + _encoder.encode(body)
     work.txn.put(number, record, db=work.tables.events)
     return number
