@@ -7,7 +7,8 @@
 #   make bench   make the environment and run all benchmarks with the peers that are there
 #   make bench-peers   make an environment with every peer, Motia too, and run all beside them
 #
-# PYTHON chooses the interpreter, ARGS is handed on: make pytest ARGS="-k mailbox -x".
+# PYTHON chooses the interpreter, ARGS is handed on: make pytest ARGS="-k mailbox -x". JOBS says how
+# many tests run at a time.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -19,6 +20,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/stamp
 EXAMPLE ?= examples/orders
 ARGS ?=
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test lint types workbench screenshots pytest fast stress format docs links bench bench-peers clean
@@ -56,8 +58,9 @@ types: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/python build_backend/workbench_build.py --types
 
+# Two at a time, since most of them wait for a server of theirs more than they compute.
 pytest: $(STAMP) workbench
-	$(BIN)/python -m pytest tests examples/orders/tests $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests examples/orders/tests $(ARGS)
 
 fast: $(STAMP)
 	$(BIN)/python -m pytest tests -m "not slow and not stress" $(ARGS)
