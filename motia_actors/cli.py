@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from motia_actors.cli_data import data
 from motia_actors.cli_dlq import dlq
@@ -21,13 +18,11 @@ from motia_actors.cli_generate import generate
 from motia_actors.cli_new import new
 from motia_actors.cli_openapi import openapi
 from motia_actors.cli_project import folder_of, project_option, settings_of
+from motia_actors.cli_report import console, places, show
 from motia_actors.cli_watch import COMMANDS
 from motia_actors.errors import MotiaError
 from motia_actors.parts import read_project
-from motia_actors.running import concurrency_of, limit_s_of
-from motia_actors.settings import Settings, load_env_file
-from motia_actors.steps.catalog import Catalog
-from motia_actors.steps.config import Problem, Step
+from motia_actors.settings import load_env_file
 from motia_actors.web.ports import ensure_free, first_free
 from motia_actors.web.server import Server
 
@@ -36,9 +31,7 @@ EXIT_USAGE = 2
 PORT = 3000
 DEV_PORTS_MAX = 11
 """As in Motia: the port, and the next ten where it is taken."""
-PIPED_COLUMNS = 10_000
 REPORT_S_MAX = 60
-STYLES = {"error": "bold red", "warning": "yellow"}
 
 
 class _Commands(click.Group):
@@ -115,7 +108,7 @@ def check(project: Path | None, *, strict: bool, compat: bool, is_json: bool) ->
     load_env_file(folder_of(project) / ".env")  # Steps may ask for its variables on import.
     settings = settings_of(project)
     catalog = read_project(settings)
-    _show(_console(), catalog, settings)
+    show(console(), catalog, settings, now_s=time.time())
     if catalog.errors or (strict and catalog.problems) or not catalog.steps:
         sys.exit(EXIT_PROBLEMS)
 
@@ -151,7 +144,10 @@ def _serve(
     server = Server(options)
     ensure_free(server.cfg.address, is_shared=server.cfg.reuse_port)
     if is_dev:
-        click.echo(f"listening on {', '.join(map(_url, server.cfg.address))}; end with Ctrl-C")
+        urls = [_url(address) for address in server.cfg.address]
+        click.echo(f"listening on {', '.join(urls)}; end with Ctrl-C")
+        for line in places(urls):
+            click.echo(line)
     server.run()
 
 
@@ -190,93 +186,3 @@ def _report(project: Path) -> None:
         subprocess.run(command, check=False, timeout=REPORT_S_MAX)  # noqa: S603 (all ours)
     except subprocess.TimeoutExpired:
         click.echo(f"no report: reading the project takes over {REPORT_S_MAX} s")
-
-
-def _console() -> Console:
-    """Colours and the terminal's width at a terminal; lines as long as they are elsewhere."""
-    return Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS, highlight=False)
-
-
-def _show(console: Console, catalog: Catalog, settings: Settings) -> None:
-    """Everything there is to say of a project: steps, streams, problems, and how many."""
-    if catalog.steps:
-        _show_steps(console, catalog.steps, settings)
-        console.print()
-    if catalog.streams:
-        names = ", ".join(stream.name for stream in catalog.streams)
-        _say(console, f"streams: {names}\n")
-    for problem in catalog.problems:
-        _show_problem(console, problem)
-    if catalog.problems:
-        console.print()
-    errors = len(catalog.errors)
-    counts = {"step": len(catalog.steps), "stream": len(catalog.streams)}
-    counts |= {"error": errors, "warning": len(catalog.problems) - errors}
-    _say(
-        console, ", ".join(f"{count} {word}{'s' * (count != 1)}" for word, count in counts.items())
-    )
-    if not catalog.steps and not errors:
-        _say(console, f"nothing to run: {catalog.root} has no steps/*_step.py")
-
-
-def _show_steps(console: Console, steps: Sequence[Step], settings: Settings) -> None:
-    """One line each; two where the terminal is too narrow for that."""
-    rows = [
-        (
-            step.name,
-            step.kind,
-            _trigger(step),
-            ", ".join(emit.topic for emit in step.emits),
-            _limits(step, settings),
-            step.id,
-        )
-        for step in steps
-    ]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("step", "kind", "trigger", "emits", "limits", "file"):
-        table.add_column(title, no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    unbound = console.options.update(max_width=PIPED_COLUMNS)
-    if console.measure(table, options=unbound).maximum <= console.width:
-        console.print(table)
-        return
-    width = max(len(step.name) for step in steps)
-    for name, kind, trigger, emits, limits, file in rows:
-        onward = f" -> {emits}" if emits else ""
-        _say(console, Text.assemble((f"{name:{width}}", "bold"), f"  {kind:5}  {trigger}{onward}"))
-        _say(console, Text(f"    {file}" + (f"  ({limits})" if limits else ""), style="dim"))
-
-
-def _trigger(step: Step) -> str:
-    match step.kind:
-        case "api":
-            return f"{step.method} {step.path}"
-        case "event":
-            return ", ".join(step.subscribes)
-        case "cron":
-            return step.cron
-        case _:
-            return ", ".join(step.virtual_subscribes)
-
-
-def _limits(step: Step, settings: Settings) -> str:
-    if step.kind == "noop":
-        return ""
-    limit_s = limit_s_of(step, settings)
-    mailbox = step.infrastructure.mailbox
-    within = "" if limit_s is None else f", {limit_s:g} s"
-    return f"{concurrency_of(step, settings)} at a time, mailbox {mailbox.size_max}{within}"
-
-
-def _show_problem(console: Console, problem: Problem) -> None:
-    where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
-    field = f" {problem.field}" if problem.field else ""
-    style = STYLES[problem.severity]
-    _say(console, Text.assemble((f"{problem.severity}: ", style), f"{where}{field}: "), end="")
-    _say(console, f"{problem.reason}\n    {problem.way_out}")
-
-
-def _say(console: Console, text: str | Text, *, end: str = "\n") -> None:
-    """Print text as it is: no markup, and broken by the terminal alone, so that it can be found."""
-    console.print(text, markup=False, soft_wrap=True, end=end)

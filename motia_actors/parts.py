@@ -26,6 +26,7 @@ from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.store import LmdbStore
 from motia_actors.stores.memory import MemoryStore
 from motia_actors.stores.remote import nats_store
+from motia_actors.telemetry.code_frames import CodeFrames
 from motia_actors.telemetry.logs import LogSink
 from motia_actors.telemetry.redaction import Redactor
 from motia_actors.web.answers import Endpoint
@@ -151,8 +152,12 @@ def store_of(settings: Settings, clock: Clock) -> Store:
 def log_sink_of(settings: Settings) -> LogSink:
     """Where log lines go."""
     is_terminal = {"auto": None, "json": False, "text": True}[settings.log_format]
+    explain = CodeFrames(settings.project).explain if settings.is_dev else None
     return LogSink(
-        level=settings.log_level, is_terminal=is_terminal, redactor=Redactor(settings.redact)
+        level=settings.log_level,
+        is_terminal=is_terminal,
+        redactor=Redactor(settings.redact),
+        explain=explain,
     )
 
 

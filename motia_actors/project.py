@@ -165,6 +165,23 @@ class Project:
         raise StepLoadError(shown, f"no runner for {path.suffix} files is installed")
 
 
+def summary(former: Catalog, change: Reread) -> str:
+    """What a reread did, file by file, in a line; empty where it did nothing."""
+    files = {one.id: one for one in former.streams}
+    now = {one.id: one for one in change.catalog.streams}
+    before_ids = {step.id for step in former.steps} | files.keys()
+    ids = {step.id for step in change.catalog.steps} | now.keys()
+    broken = {problem.file for problem in change.problems if problem.severity == "error"}
+    changed = change.changed | {id_ for id_ in files.keys() & now.keys() if files[id_] != now[id_]}
+    kinds = {
+        "added": ids - before_ids,
+        "changed": (changed & before_ids) - broken,
+        "removed": before_ids - ids - broken,
+        "broken": broken,
+    }
+    return "; ".join(f"{kind} {', '.join(sorted(of))}" for kind, of in kinds.items() if of)
+
+
 def _whole(catalog: Catalog, *, broken_before: set[str]) -> Catalog:
     """The catalog; raises where a file is broken that was not before."""
     newly = _broken(catalog) - broken_before

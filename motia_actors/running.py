@@ -33,6 +33,7 @@ from motia_actors.parts import (
     uploads_of,
     web_settings_of,
 )
+from motia_actors.project import summary
 from motia_actors.runner import Handler
 from motia_actors.runners.pool import ThreadPool
 from motia_actors.settings import Settings
@@ -153,11 +154,15 @@ class Running:
 
     def reload(self, paths: Iterable[Path]) -> None:
         """Take over changed files; one that does not load leaves its old version running."""
+        begun_s, former = self.clock.monotonic_s(), self.project.catalog
         change = self.project.reread(paths)
         self._report(change.problems)
         if change.changed or change.is_layout_new:
             self._apply(change.catalog, changed=change.changed)
-            logger.info("reloaded %s", ", ".join(sorted(change.changed)) or "the list of steps")
+        done = summary(former, change)
+        if done:
+            took_ms = (self.clock.monotonic_s() - begun_s) * 1000
+            logger.info("reloaded in %.0f ms: %s", took_ms, done)
 
     def stop(self, *, drain_s: float) -> bool:
         """Drain, stop, close."""
@@ -315,7 +320,8 @@ class Running:
     def _report(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             level: Level = "error" if problem.severity == "error" else "warn"
-            self._log(level, describe(problem))
+            at = {} if problem.line is None else {"line": problem.line}
+            self._log(level, describe(problem), file=problem.file, **at)
 
     def _fatal(self, reason: str) -> None:
         logger.critical("%s; the process ends", reason)

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 SUFFIXES = (".py", ".ts", ".js", ".mjs", ".cjs", ".json", ".toml")
 STOP_S_MAX = 5.0
-SETTLE_MS = 50
+SETTLE_MS = 20
 """Edits this close together are one: an editor writes a file in several steps."""
 
 

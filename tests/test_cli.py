@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from motia_actors import cli as commands
+from motia_actors.cli_report import show
 from motia_actors.parts import read_project
 from motia_actors.settings import Settings
 from motia_actors.web.server import Server
@@ -196,6 +197,36 @@ def test_piped_output_is_whole_and_plain(invoke: Invoke, tmp_path: Path) -> None
     assert not [line for line in lines if "\x1b" in line or "…" in line]
 
 
+def test_check_says_who_emits_and_who_takes_each_topic(invoke: Invoke, tmp_path: Path) -> None:
+    heard = "config = {'name': 'Hear', 'type': 'event', 'subscribes': ['a', 'b'], 'emits': ['c']}"
+    said = GREET.replace('"emits": []', '"emits": ["a"]')
+    files = {"steps/a_step.py": said, "steps/b_step.py": f"{heard}\ndef handler(e, c): pass"}
+
+    lines = invoke("check", "--project", write_project(tmp_path / "p", files)).output.splitlines()
+
+    first = [line.split() for line in lines].index(["topic", "from", "to"])
+    assert [line.split() for line in lines[first + 1 : first + 4]] == [
+        ["a", "Greet", "Hear"],
+        ["b", "nobody", "Hear"],
+        ["c", "Hear", "nobody"],
+    ]
+
+
+def test_check_says_when_a_cron_step_runs_next_in_its_own_zone(tmp_path: Path) -> None:
+    text = """config = {"name": "Tick", "type": "cron", "cron": "0 9 * * *", "emits": [],
+          "infrastructure": {"cron": {"timezone": "Asia/Tokyo"}}}
+def handler(context): pass
+"""
+    project = write_project(tmp_path / "p", {"steps/tick_step.py": text})
+
+    # 1970 begins at 09:00 in Tokyo, and the next slot is after that.
+    assert "Tick  1970-01-02 09:00:00 JST  0 9 * * *" in plain(shown(project, width=200))
+
+
+def plain(text: str) -> str:
+    return text.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "")
+
+
 def shown(project: Path, *, width: int) -> str:
     """The report as a terminal of that width has it."""
     stream = io.StringIO()
@@ -204,7 +235,7 @@ def shown(project: Path, *, width: int) -> str:
         file=stream, force_terminal=True, width=width, highlight=False, _environ=environ
     )
     settings = Settings(project=project)
-    commands._show(console, read_project(settings), settings)
+    show(console, read_project(settings), settings, now_s=0.0)
     return stream.getvalue()
 
 
@@ -221,8 +252,7 @@ def test_at_a_terminal_nothing_is_cut_off(invoke: Invoke, tmp_path: Path, width:
 def test_eighty_columns_take_every_line_of_an_example(invoke: Invoke, tmp_path: Path) -> None:
     text = shown(copy_project(EXAMPLES / "orders", tmp_path / "orders"), width=80)
 
-    plain = text.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "")
-    assert max(len(line) for line in plain.splitlines()) <= 80
+    assert max(len(line) for line in plain(text).splitlines()) <= 80
 
 
 def test_brackets_of_a_name_are_shown_as_they_are(invoke: Invoke, project: Path) -> None:
@@ -310,6 +340,8 @@ def test_dev_takes_one_of_the_next_ports_and_says_so(
     assert usual < port <= usual + 10
     assert f"port {usual} is in use, so this is on port {port}" in result.output
     assert f"listening on http://127.0.0.1:{port}" in result.output
+    assert f"workbench  http://127.0.0.1:{port}/__workbench\n" in result.output
+    assert f"OpenAPI    http://127.0.0.1:{port}/openapi\n" in result.output
 
 
 def test_dev_sets_what_its_worker_is_to_know(

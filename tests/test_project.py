@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from motia_actors.messages import Call, Request, Returned
-from motia_actors.project import KEPT, Project, Reread
+from motia_actors.project import KEPT, Project, Reread, summary
 from motia_actors.runner import Handler
 from motia_actors.runners.python import PythonRunner
 from tests.runners.rig import Rig
@@ -358,3 +358,35 @@ def test_a_missing_helper_that_comes_mends_its_step(shop: Shop) -> None:
 
     assert reread.changed == {"steps/cap_step.py"}
     assert shop.answer("cap") == 80
+
+
+def test_a_summary_says_what_came_changed_went_and_broke(shop: Shop) -> None:
+    paths = [shop.step("a", "1"), shop.step("b", "1"), shop.step("c", "1")]
+    shop.reread(*paths)
+    former = shop.project.catalog
+    paths[0].unlink()
+    shop.step("b", "2")
+    shop.write("steps/c_step.py", "1 +")
+    new = shop.step("e", "1")
+    stream = shop.write("steps/new_stream.py", STREAM % "new")
+
+    change = shop.reread(*paths, new, stream)
+
+    assert summary(former, change) == (
+        "added steps/e_step.py, steps/new_stream.py; changed steps/b_step.py; "
+        "removed steps/a_step.py; broken steps/c_step.py"
+    )
+
+
+def test_an_edit_of_nothing_has_no_summary(shop: Shop) -> None:
+    former = shop.project.catalog
+
+    assert summary(former, shop.reread(shop.write("notes.py", "1"))) == ""
+
+
+def test_an_edited_stream_is_in_the_summary(shop: Shop) -> None:
+    shop.reread(path := shop.write("steps/new_stream.py", STREAM % "new"))
+    former = shop.project.catalog
+    path.write_text(STREAM % "newer", "utf-8")
+
+    assert summary(former, shop.reread(path)) == "changed steps/new_stream.py"

@@ -9,18 +9,19 @@ no JSON form is shown by its `repr`, what is too long is cut, what cannot be wri
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Literal, TextIO, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TextIO, cast
 
 import msgspec
 
 from motia_actors.clock import Clock, SystemClock
 from motia_actors.errors import SettingsError
 from motia_actors.telemetry.redaction import Redactor
-from motia_actors.telemetry.terminal import readable
+from motia_actors.telemetry.terminal import readable, without_colours
 from motia_actors.threads import allocate_lock
 
 Level = Literal["debug", "info", "warn", "error"]
@@ -48,7 +49,18 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogSink:
-    """Takes records of all threads. `dropped` counts those that were lost, on either road."""
+    """Takes records of all threads. `dropped` counts those that were lost, on either road.
+
+    Args:
+        level: Records below it are left out.
+        stream: Where lines are printed; None: stderr.
+        is_terminal: Print for people, not JSON; None: where the stream is a terminal.
+        records_max: Lines that may wait for `drain`.
+        line_bytes_max: What is longer is cut.
+        redactor: Hides secrets.
+        explain: What to print for people below a line, such as the code it tells of. It stands in
+            for the stack, and is neither kept nor part of the JSON.
+    """
 
     def __init__(
         self,
@@ -59,6 +71,7 @@ class LogSink:
         records_max: int = RECORDS_MAX,
         line_bytes_max: int = LINE_BYTES_MAX,
         redactor: Redactor | None = None,
+        explain: Callable[[Mapping[str, Any]], str] | None = None,
     ) -> None:
         if level.lower() not in LEVELS:
             raise SettingsError(f"LOG_LEVEL is {level!r}; it may be {', '.join(LEVELS)}")
@@ -69,6 +82,8 @@ class LogSink:
         self._records: deque[bytes] = deque(maxlen=records_max)
         self._lock = allocate_lock()
         self._redactor = redactor or Redactor()
+        self._explain = explain
+        self._has_colours = not os.environ.get("NO_COLOR")
         self.dropped = 0
 
     def takes(self, level: str) -> bool:
@@ -80,7 +95,7 @@ class LogSink:
         if not self.takes(record.level):
             return
         line = self._redactor.line(encode_line(record, bytes_max=self._line_bytes_max))
-        text = readable(msgspec.json.decode(line)) if self._is_terminal else line.decode() + "\n"
+        text = self._for_people(line) if self._is_terminal else line.decode() + "\n"
         with self._lock:
             if len(self._records) == self._records.maxlen:
                 self.dropped += 1
@@ -90,6 +105,15 @@ class LogSink:
                 self._stream.flush()
             except (OSError, ValueError):  # The other end is gone or closed; logging goes on.
                 self.dropped += 1
+
+    def _for_people(self, line: bytes) -> str:
+        told: dict[str, Any] = msgspec.json.decode(line)
+        more = "" if self._explain is None else self._explain(told)
+        error = told.get("error")
+        if more and isinstance(error, dict):
+            told["error"] = {name: value for name, value in error.items() if name != "stack"}
+        text = readable(told) + more
+        return text if self._has_colours else without_colours(text)
 
     def drain(self, *, count_max: int = RECORDS_MAX) -> list[bytes]:
         """Take up to count_max of the oldest lines not yet taken, as JSON."""

@@ -14,6 +14,7 @@ _HEAD = ("level", "time", "traceId", "flows", "step", "msg")
 
 # What a client sent may end up in a log: it must not steer the terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_COLOUR = re.compile(r"\x1b\[\d+m")
 
 
 def readable(line: Mapping[str, Any]) -> str:
@@ -43,3 +44,8 @@ def _shown(value: object) -> str:
 def clean(text: str) -> str:
     """Show characters that steer a terminal as what they are."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
+def without_colours(text: str) -> str:
+    """Leave out the colours of what `readable` laid out."""
+    return _COLOUR.sub("", text)

@@ -18,6 +18,8 @@ from motia_actors.messages import Failed, Outcome, Request, Returned
 from motia_actors.runners import children as children_module
 from motia_actors.runners.children import DELAY_S_MAX, delay_s
 from motia_actors.runners.isolated import Recycling
+from motia_actors.telemetry.code_frames import CodeFrames
+from motia_actors.telemetry.terminal import without_colours
 from tests.runners.node_rig import NodeProject
 from tests.runners.rig import Rig
 
@@ -78,6 +80,11 @@ def test_an_error_shows_the_authors_file_and_line(rig: Rig, node: NodeProject) -
     file = node.root / "steps" / "a.step.ts"
     assert f"{file}:6:" in failure.stack
     assert "child.mjs" not in failure.stack
+    frame = CodeFrames(node.root).explain({"error": {"stack": failure.stack}})
+    assert [line for line in without_colours(frame).splitlines() if ">" in line.split()] == [
+        "  > 6 |     throw new Error('here')"
+    ]
+    assert frame.endswith("  called from steps/a.step.ts:8\n")
 
 
 def test_a_stack_leads_through_awaits_to_the_authors_lines(rig: Rig, node: NodeProject) -> None:
