@@ -65,12 +65,17 @@ class PayloadTooLargeError(PayloadError):
 
 
 class InvalidInputError(MotiaError):
-    """A value breaks the schema of its step; problems has a (field, reason) pair for each."""
+    """A value breaks the schema of its step; problems has a (field, reason) pair for each.
 
-    def __init__(self, what: str, problems: Sequence[tuple[str, str]]) -> None:
+    `is_final`: it is the input itself, which no retry will mend.
+    """
+
+    def __init__(
+        self, what: str, problems: Sequence[tuple[str, str]], *, is_final: bool = False
+    ) -> None:
         shown = "; ".join(f"{field or '(root)'}: {reason}" for field, reason in problems)
         super().__init__(f"{what}: {shown}")
-        self.problems = tuple(problems)
+        self.problems, self.is_final = tuple(problems), is_final
 
 
 class UnknownStreamError(MotiaError, AttributeError, KeyError):

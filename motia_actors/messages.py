@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Body = TypeVar("Body", default=Any)
+else:
+    from typing import TypeVar
+
+    Body = TypeVar("Body")
 
 StepKind = Literal["api", "event", "cron"]
 
@@ -151,15 +160,26 @@ class Wake(msgspec.Struct, frozen=True, kw_only=True):
     streams: tuple[str, ...] = ()
 
 
-class Request(dict[str, Any]):
+class Request(dict[str, Any], Generic[Body]):
     """What an api handler gets: a dict whose keys are attributes too.
 
     Keys: `body, query, params, headers, cookies, method, path` and Motia's names for them,
     `queryParams, pathParams, rawBody`. Header names are lower case. Middleware and handler share
-    one request and may add keys.
+    one request and may add keys. `Request[Order]` says what the body is.
     """
 
     __slots__ = ()
+
+    body: Body
+    method: str
+    path: str
+    headers: dict[str, Any]
+    cookies: dict[str, str]
+    query: dict[str, Any]
+    queryParams: dict[str, Any]  # noqa: N815 (Motia's spelling)
+    params: dict[str, str]
+    pathParams: dict[str, str]  # noqa: N815 (Motia's spelling)
+    rawBody: Any  # noqa: N815 (Motia's spelling)
 
     def __getattr__(self, name: str) -> Any:
         try:

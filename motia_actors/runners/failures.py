@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from traceback import StackSummary, TracebackException
 
-from motia_actors.errors import QueueFullError, StoreFullError
+from motia_actors.errors import InvalidInputError, QueueFullError, StoreFullError
 from motia_actors.messages import Failed
 
 MESSAGE_CHARS_MAX = 8_192
@@ -44,6 +44,7 @@ def failed(error: BaseException) -> Failed:
         kind=type(error).__name__,
         message=message[:MESSAGE_CHARS_MAX],
         stack=_stack(error),
+        is_final=isinstance(error, InvalidInputError) and error.is_final,
         retry_after_s=error.retry_after_s if isinstance(error, _NO_ROOM) else None,
     )
 

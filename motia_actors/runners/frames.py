@@ -16,8 +16,8 @@
                     rpc {id, call, m, a}                   a method of `Effects` with arguments
                     log {call, l, m, f}
 
-`t` names the kind. An error is `{name, message, code, stack?, where?, retryAfter?}`. Nothing in
-them is of one language, so any child that speaks them can run steps.
+`t` names the kind. An error is `{name, message, code, stack?, where?, retryAfter?, isFinal?}`.
+Nothing in them is of one language, so any child that speaks them can run steps.
 """
 
 from __future__ import annotations
@@ -124,6 +124,7 @@ def failed(error: dict[str, Any]) -> Failed:
         kind=str(error.get("name") or "Error"),
         message=str(error.get("message") or "")[:MESSAGE_CHARS_MAX],
         stack=stack[:STACK_CHARS_MAX],
+        is_final=error.get("isFinal") is True,
         retry_after_s=error.get("retryAfter"),
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from motia_actors.errors import StepLoadError
+from motia_actors.errors import StepLoadError, UsageError
 from motia_actors.runner import Handler, Loaded, Runner
 from motia_actors.runners.around import behind
 from motia_actors.runners.handler import PythonHandler
@@ -104,7 +106,7 @@ class PythonRunner(Runner):
             except BaseException as error:
                 reason, line = self._reason(error, full)
                 raise StepLoadError(shown, reason, line=line) from error
-        config, function = getattr(module, "config", None), getattr(module, "handler", None)
+        config, function = self._declared(shown, module)
         if function is not None and not callable(function):
             raise StepLoadError(shown, f"handler is a {type(function).__name__}, not a function")
         if not isinstance(config, Mapping):
@@ -114,6 +116,19 @@ class PythonRunner(Runner):
         if function is None:
             return Loaded(config=config, handler=None)
         return Loaded(config=config, handler=self._handler(shown, config or {}, function))
+
+    def _declared(self, shown: str, module: ModuleType) -> tuple[Any, Any]:
+        """What a decorator says, or else what stands there as `config` and `handler`."""
+        if "motia_actors.runners.authoring" in sys.modules:
+            from motia_actors.runners import authoring, typed
+
+            try:
+                step = authoring.step_of(module)
+                if step is not None:
+                    return typed.typed(*step)
+            except UsageError as error:
+                raise StepLoadError(shown, str(error), line=authoring.line_of(module)) from error
+        return getattr(module, "config", None), getattr(module, "handler", None)
 
     def _below_root(self, path: Path) -> Path:
         """Place path below root without following links: a linked folder belongs to the project."""

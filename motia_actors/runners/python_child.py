@@ -300,6 +300,8 @@ def answer_of(call_id: int, outcome: Outcome, *, is_streamed: bool = False) -> b
         }
         if outcome.retry_after_s is not None:
             told["retryAfter"] = outcome.retry_after_s
+        if outcome.is_final:
+            told["isFinal"] = True
         return frames.write("done", id=call_id, e=told)
     if is_streamed:
         return frames.write("done", id=call_id, v=outcome.value, s=True)
