@@ -4,6 +4,9 @@
 #   make test    make the environment and pass everything: lint, types, tests
 #   make stress  run the long tests of faults, which want root and fiu-utils for some of them
 #   make docs    build the documentation into build/docs; a warning or a dead link fails
+#   make fuzz    try FUZZ_EXAMPLES (20000) random inputs on each reader of others' input
+#   make audit   look for known holes in all that is pinned; 2 where no service could be asked
+#   make dist    build wheel and source distribution into dist, with a CycloneDX SBOM beside
 #   make bench   make the environment and run all benchmarks with the peers that are there
 #   make bench-peers   make an environment with every peer, Motia too, and run all beside them
 #
@@ -18,12 +21,15 @@ BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 # Newer than what the environment was made from: then there is nothing to do.
 STAMP := $(VENV)/stamp
+PIP_AUDIT := 2.10.1
+CYCLONEDX := 7.5.0
 EXAMPLE ?= examples/orders
 ARGS ?=
 JOBS ?= 2
+FUZZ_EXAMPLES ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types workbench screenshots pytest fast stress format docs links bench bench-peers clean
+.PHONY: help venv demo test lint types workbench screenshots pytest fast stress fuzz format docs links bench bench-peers audit dist clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +74,9 @@ fast: $(STAMP)
 stress: $(STAMP)
 	$(BIN)/python -m pytest tests -m stress -ra $(ARGS)
 
+fuzz: $(STAMP)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz -ra $(ARGS)
+
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -96,6 +105,27 @@ $(BENCH_VENV)/stamp: setup.cfg constraints.txt
 		--constraint $(BENCH_VENV)/constraints.txt --editable '.[bench,bench-celery,node]'
 	$(BENCH_VENV)/bin/python -m bench.peers.motia
 	@touch $@
+
+# Tools of their own environment: their dependencies are none of ours.
+build/tools/stamp: Makefile
+	$(PYTHON) -m venv --clear build/tools
+	PIP_DISABLE_PIP_VERSION_CHECK=1 build/tools/bin/pip install --quiet --no-input \
+		pip-audit==$(PIP_AUDIT) cyclonedx-bom==$(CYCLONEDX) build
+	@touch $@
+
+audit: build/tools/stamp
+	build/tools/bin/python build_backend/audit.py
+
+# The SBOM names what the wheel installs, at the versions of constraints.txt.
+dist: build/tools/stamp
+	rm -rf dist build/wheel
+	build/tools/bin/python -m build --outdir dist
+	$(PYTHON) -m venv --clear build/wheel
+	PIP_DISABLE_PIP_VERSION_CHECK=1 build/wheel/bin/pip install --quiet --no-input \
+		--constraint constraints.txt dist/*.whl
+	build/wheel/bin/pip uninstall --quiet --yes pip
+	build/tools/bin/cyclonedx-py environment --output-reproducible \
+		--output-file "$$(ls dist/*.whl | sed 's/whl$$/cdx.json/')" build/wheel/bin/python
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build .mypy_cache .ruff_cache .hypothesis examples/*/.motia

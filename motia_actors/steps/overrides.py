@@ -32,7 +32,7 @@ def read_overrides(path: Path, report: Report) -> Overrides:
         tables = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         report.error("", f"cannot be read: {error}", "mend it; steps run as their own files say")
         return {}
     return {step: table for step, table in tables.items() if _is_sound(step, table, report)}
