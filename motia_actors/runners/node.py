@@ -29,7 +29,7 @@ from motia_actors.runners.node_around import NodeAround
 from motia_actors.runners.node_binary import find_node
 from motia_actors.runners.pool import ThreadPool
 from motia_actors.runners.waiting import wait_for
-from motia_actors.runners.wall import Wall, may_be_walled, wall_of
+from motia_actors.runners.wall import Wall, check_ram, may_be_walled, wall_of
 from motia_actors.threads import allocate_lock
 
 PROGRAM = Path(__file__).parent / "javascript" / "child.mjs"
@@ -239,13 +239,8 @@ class NodeRunner(Runner):
         """Processes for one step."""
         shown = self._shown(path)
         heap_mib = self._heap_mib
+        check_ram(wall, ram_mib_min=RAM_MIB_MIN, language="Node", shown=shown)
         if wall.ram_mib is not None:
-            if wall.ram_mib < RAM_MIB_MIN:
-                raise StepLoadError(
-                    shown,
-                    f"handler.ram is {wall.ram_mib} MB, too little for a Node process; "
-                    f"give it {RAM_MIB_MIN} or more",
-                )
             heap_mib = wall.ram_mib - OUTSIDE_HEAP_MIB
         limits = msgspec.structs.replace(
             self._limits, count_max=wall.processes, crowded_count=1, ram_bytes=wall.ram_bytes
