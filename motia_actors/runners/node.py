@@ -24,7 +24,7 @@ from motia_actors.runner import Handler, Loaded, Runner
 from motia_actors.runners.calling import ChildHandler
 from motia_actors.runners.child import Child
 from motia_actors.runners.children import Children, Limits
-from motia_actors.runners.isolated import Recycling, files_of, starter
+from motia_actors.runners.isolated import LOAD_S_MAX, Recycling, files_of, starter
 from motia_actors.runners.node_around import NodeAround
 from motia_actors.runners.node_binary import find_node
 from motia_actors.runners.pool import ThreadPool
@@ -33,8 +33,6 @@ from motia_actors.runners.wall import Wall, check_ram, may_be_walled, wall_of
 from motia_actors.threads import allocate_lock
 
 PROGRAM = Path(__file__).parent / "javascript" / "child.mjs"
-LOAD_S_MAX = 60.0
-"""How long a file may take to load, its top-level `await` included."""
 RAM_MIB_MIN = 96
 """What an idle Node uses is about two thirds of it."""
 OUTSIDE_HEAP_MIB = 48

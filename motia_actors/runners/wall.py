@@ -10,8 +10,8 @@ from typing import Any, TypeGuard
 import msgspec
 
 from motia_actors.errors import StepLoadError
+from motia_actors.steps.infrastructure import PROCESSES_MAX
 
-PROCESSES_MAX = 64
 _WORD = re.compile(r"""\bisolation["']?\s*[:=]\s*["']process["']""")
 
 
