@@ -19,6 +19,7 @@ from motia_actors.cli_new import new
 from motia_actors.cli_openapi import openapi
 from motia_actors.cli_project import folder_of, project_option, settings_of
 from motia_actors.cli_report import console, places, show
+from motia_actors.cli_scheduled import scheduled
 from motia_actors.cli_watch import COMMANDS
 from motia_actors.errors import MotiaError
 from motia_actors.parts import read_project
@@ -115,6 +116,7 @@ def check(project: Path | None, *, strict: bool, compat: bool, is_json: bool) ->
 
 cli.add_command(data)
 cli.add_command(dlq)
+cli.add_command(scheduled)
 cli.add_command(new)
 cli.add_command(generate)
 generate.add_command(openapi)

@@ -23,7 +23,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from motia_actors.journal import Journal
-from motia_actors.messages import Change, DeadLetter, Taker, Wake
+from motia_actors.messages import Change, DeadLetter, Event, Taker, Wake
 from motia_actors.promise import Promise
 from motia_actors.writes import (
     Ack,
@@ -72,6 +72,7 @@ __all__ = [
     "QueueDepth",
     "Release",
     "Retry",
+    "Scheduled",
     "State",
     "StateClear",
     "StateDelete",
@@ -155,6 +156,18 @@ class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
     dead: int
 
 
+class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that waits and can be taken back, or be replaced by a later one of its burst.
+
+    `due_s` is when it is handed out, in seconds since 1970.
+    """
+
+    event: Event
+    step: str
+    due_s: float
+    is_burst: bool
+
+
 class EventQueue(Protocol):
     """Reads of the queues."""
 
@@ -172,6 +185,13 @@ class EventQueue(Protocol):
 
     def dead(self, step: str, *, count_max: int, after_id: str | None = None) -> list[DeadLetter]:
         """The step's dead letters, oldest first: up to count_max of those after after_id."""
+        ...
+
+    def scheduled(self, *, count_max: int) -> list[Scheduled]:
+        """Up to count_max deliveries with a time of their own, or of bursts, first due first.
+
+        Those leased now are not among them. For people: it looks at all there are.
+        """
         ...
 
     def dead_letter(self, step: str, letter_id: str) -> DeadLetter | None:

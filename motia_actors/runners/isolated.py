@@ -20,12 +20,12 @@ from motia_actors.runners.calling import ChildHandler
 from motia_actors.runners.cgroups import Cgroup, make_cgroup
 from motia_actors.runners.child import Child
 from motia_actors.runners.children import Children, Limits
-from motia_actors.runners.wall import Wall, wall_of
+from motia_actors.runners.wall import Wall, check_ram, wall_of
 
 logger = logging.getLogger("motia_actors")
 
 LOAD_S_MAX = 60.0
-"""How long a file may take to load."""
+"""How long a file may take to load, a top-level `await` of Node included."""
 RAM_MIB_MIN = 32
 """What an empty child uses is about half of it."""
 
@@ -65,12 +65,7 @@ class IsolatedSteps:
             StepLoadError: it cannot be loaded.
         """
         shown = path.relative_to(self._root).as_posix()
-        if wall is not None and wall.ram_mib is not None and wall.ram_mib < RAM_MIB_MIN:
-            raise StepLoadError(
-                shown,
-                f"handler.ram is {wall.ram_mib} MB, too little for a Python process; "
-                f"give it {RAM_MIB_MIN} or more",
-            )
+        check_ram(wall, ram_mib_min=RAM_MIB_MIN, language="Python", shown=shown)
         children = self._children(path, wall or Wall())
         try:
             answer = self._read(children, shown, str(path))

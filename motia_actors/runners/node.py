@@ -24,17 +24,15 @@ from motia_actors.runner import Handler, Loaded, Runner
 from motia_actors.runners.calling import ChildHandler
 from motia_actors.runners.child import Child
 from motia_actors.runners.children import Children, Limits
-from motia_actors.runners.isolated import Recycling, files_of, starter
+from motia_actors.runners.isolated import LOAD_S_MAX, Recycling, files_of, starter
 from motia_actors.runners.node_around import NodeAround
 from motia_actors.runners.node_binary import find_node
 from motia_actors.runners.pool import ThreadPool
 from motia_actors.runners.waiting import wait_for
-from motia_actors.runners.wall import Wall, may_be_walled, wall_of
+from motia_actors.runners.wall import Wall, check_ram, may_be_walled, wall_of
 from motia_actors.threads import allocate_lock
 
 PROGRAM = Path(__file__).parent / "javascript" / "child.mjs"
-LOAD_S_MAX = 60.0
-"""How long a file may take to load, its top-level `await` included."""
 RAM_MIB_MIN = 96
 """What an idle Node uses is about two thirds of it."""
 OUTSIDE_HEAP_MIB = 48
@@ -239,13 +237,8 @@ class NodeRunner(Runner):
         """Processes for one step."""
         shown = self._shown(path)
         heap_mib = self._heap_mib
+        check_ram(wall, ram_mib_min=RAM_MIB_MIN, language="Node", shown=shown)
         if wall.ram_mib is not None:
-            if wall.ram_mib < RAM_MIB_MIN:
-                raise StepLoadError(
-                    shown,
-                    f"handler.ram is {wall.ram_mib} MB, too little for a Node process; "
-                    f"give it {RAM_MIB_MIN} or more",
-                )
             heap_mib = wall.ram_mib - OUTSIDE_HEAP_MIB
         limits = msgspec.structs.replace(
             self._limits, count_max=wall.processes, crowded_count=1, ram_bytes=wall.ram_bytes

@@ -9,7 +9,9 @@ from typing import Any, TypeGuard
 
 import msgspec
 
-PROCESSES_MAX = 64
+from motia_actors.errors import StepLoadError
+from motia_actors.steps.infrastructure import PROCESSES_MAX
+
 _WORD = re.compile(r"""\bisolation["']?\s*[:=]\s*["']process["']""")
 
 
@@ -51,6 +53,21 @@ def wall_of(config: Mapping[str, Any] | None, *, needs_word: bool) -> Wall | Non
         else 1,
         ram_mib=int(ram) if _is_number(ram) and ram >= 1 else None,
         cpu=float(cpu) if _is_number(cpu) and cpu > 0 else None,
+    )
+
+
+def check_ram(wall: Wall | None, *, ram_mib_min: int, language: str, shown: str) -> None:
+    """Refuse a limit of memory in which no process of the language can live.
+
+    Raises:
+        StepLoadError: the wall gives less than ram_mib_min; shown names the step's file.
+    """
+    if wall is None or wall.ram_mib is None or wall.ram_mib >= ram_mib_min:
+        return
+    raise StepLoadError(
+        shown,
+        f"handler.ram is {wall.ram_mib} MB, too little for a {language} process; "
+        f"give it {ram_mib_min} or more",
     )
 
 

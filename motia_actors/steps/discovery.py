@@ -86,11 +86,11 @@ def discover(
     streams: list[Stream] = []
     problems: list[Problem] = []
     handlers: dict[str, object] = {}
+    # What comes from the overrides was told of their file already.
+    told = {problem.field for problem in over_report.problems}
     for file in find_files(root):
         report = Report(file.id)
         item, handler = read_file(file, load, report, timezone=timezone, over=over.get(file.id))
-        # What comes from the overrides was told of their file already.
-        told = {problem.field for problem in over_report.problems}
         problems += [problem for problem in report.problems if _as_over(problem) not in told]
         if item is None:
             continue

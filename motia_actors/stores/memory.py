@@ -22,6 +22,7 @@ from motia_actors.store import (
     Locks,
     Notifier,
     QueueDepth,
+    Scheduled,
     State,
     StateClear,
     StateDelete,
@@ -337,6 +338,10 @@ class _Events(EventQueue):
     def dead(self, step: str, *, count_max: int, after_id: str | None = None) -> list[DeadLetter]:
         with self._world.reading():
             return self._world.queue.dead(step, after_id=after_id)[: max(0, count_max)]
+
+    def scheduled(self, *, count_max: int) -> list[Scheduled]:
+        with self._world.reading():
+            return self._world.queue.scheduled()[: max(0, count_max)]
 
     def dead_letter(self, step: str, letter_id: str) -> DeadLetter | None:
         with self._world.reading():

@@ -22,6 +22,7 @@ from motia_actors.store import (
     QueueDepth,
     Release,
     Retry,
+    Scheduled,
     Sweep,
     Write,
 )
@@ -101,6 +102,22 @@ class Queue:
     def dead(self, step: str, *, after_id: str | None) -> list[DeadLetter]:
         """List the step's dead letters that come after one, oldest first."""
         return self._dead.page(step, after_id=after_id)
+
+    def scheduled(self) -> list[Scheduled]:
+        """List what waits and can be taken back or replaced, first due first."""
+        now_s = self._clock.now_s()
+        found = [
+            Scheduled(
+                event=queued.event,
+                step=queued.step,
+                due_s=queued.due_s,
+                is_burst=queued.burst is not None,
+            )
+            for queued in self._queued.values()
+            if (queued.is_scheduled or queued.burst is not None)
+            and not (queued.lease and queued.due_s > now_s)
+        ]
+        return sorted(found, key=lambda one: (one.due_s, one.event.id, one.step))
 
     def dead_letter(self, step: str, letter_id: str) -> DeadLetter | None:
         """Find one of the step's dead letters."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from motia_actors.messages import Call, Delivery, Event, Failed, Outcome, Trace
-from motia_actors.telemetry.spans import ERROR_CHARS_MAX, Span, Tracer, brief, child_of
+from motia_actors.telemetry.spans import ERROR_CHARS_MAX, Span, Status, Tracer, brief, child_of
 from motia_actors.telemetry.traces import new_span_id
 
 End = Literal["acknowledged", "retried", "dead", "released"]
@@ -21,24 +21,19 @@ def call_ended(tracer: Tracer, step: str, call: Call, ran_s: float, outcome: Out
     is_failure = outcome.__class__ is Failed
     if trace is None or not (trace.is_sampled or is_failure):
         return
-    end_s = tracer.clock.now_s()
-    tracer.record(
-        Span(
-            trace_id=call.trace_id,
-            w3c_id=trace.w3c_id,
-            id=trace.span_id if trace.span_id != call.parent else new_span_id(),
-            parent=call.parent,
-            name=step,
-            kind="call",
-            step=step,
-            attempt=0 if call.delivery is None else call.delivery.attempt,
-            worker=tracer.worker,
-            start_s=end_s - ran_s,
-            end_s=end_s,
-            status="failed" if is_failure else "completed",
-            error=_said(outcome) if isinstance(outcome, Failed) else None,
-        )
+    now_s = tracer.clock.now_s()
+    span = _call_span(
+        tracer,
+        step,
+        call,
+        trace,
+        span_id=trace.span_id if trace.span_id != call.parent else new_span_id(),
+        start_s=now_s - ran_s,
+        end_s=now_s,
+        status="failed" if is_failure else "completed",
+        error=_said(outcome) if isinstance(outcome, Failed) else None,
     )
+    tracer.record(span)
 
 
 def call_goes_on(tracer: Tracer, step: str, call: Call, ran_s: float) -> None:
@@ -46,21 +41,16 @@ def call_goes_on(tracer: Tracer, step: str, call: Call, ran_s: float) -> None:
     trace = call.trace
     if trace is None or not trace.is_sampled:
         return
-    tracer.record(
-        Span(
-            trace_id=call.trace_id,
-            w3c_id=trace.w3c_id,
-            id=trace.span_id,
-            parent=call.parent,
-            name=step,
-            kind="call",
-            step=step,
-            attempt=0 if call.delivery is None else call.delivery.attempt,
-            worker=tracer.worker,
-            start_s=tracer.clock.now_s() - ran_s,
-            status="running",
-        )
+    span = _call_span(
+        tracer,
+        step,
+        call,
+        trace,
+        span_id=trace.span_id,
+        start_s=tracer.clock.now_s() - ran_s,
+        status="running",
     )
+    tracer.record(span)
 
 
 def delivery_ended(
@@ -191,6 +181,35 @@ def request_ended(
                 "http.response.status_code": status,
             },
         )
+    )
+
+
+def _call_span(
+    tracer: Tracer,
+    step: str,
+    call: Call,
+    trace: Trace,
+    *,
+    span_id: str,
+    start_s: float,
+    status: Status,
+    end_s: float | None = None,
+    error: str | None = None,
+) -> Span:
+    return Span(
+        trace_id=call.trace_id,
+        w3c_id=trace.w3c_id,
+        id=span_id,
+        parent=call.parent,
+        name=step,
+        kind="call",
+        step=step,
+        attempt=0 if call.delivery is None else call.delivery.attempt,
+        worker=tracer.worker,
+        start_s=start_s,
+        end_s=end_s,
+        status=status,
+        error=error,
     )
 
 

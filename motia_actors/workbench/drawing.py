@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +158,3 @@ def _read(path: Path) -> str:
             return file.read(SOURCE_BYTES_MAX).decode("utf-8", "replace")
     except OSError:
         return ""
-
-
-def names_of(catalog: Catalog) -> Mapping[str, str]:
-    """Names of the steps by id."""
-    return {step.id: step.name for step in catalog.steps}

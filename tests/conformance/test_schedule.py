@@ -6,7 +6,7 @@ import pytest
 
 from motia_actors.clock import ManualClock
 from motia_actors.errors import LeaseLostError, QueueFullError
-from motia_actors.messages import Target, Wake
+from motia_actors.messages import Debounce, Target, Wake
 from motia_actors.store import (
     Ack,
     Bury,
@@ -347,3 +347,43 @@ def test_room_that_a_commit_makes_is_room_for_what_it_puts_later(store: Store) -
     store.commit([Ack(delivery=delivery), put_limited("2", 1)]).result(WAIT_S)
 
     assert ids(lease(store)) == ["2"]
+
+
+# What waits.
+
+
+def test_what_waits_for_its_time_is_listed_first_due_first(
+    store: Store, clock: ManualClock
+) -> None:
+    now_s = clock.now_s()
+    put(store, "at once")
+    put_at(store, "2", now_s + 60.0)
+    put_at(store, "1", now_s + 30.0, ORDERED, group_id="g")
+    put_at(store, "3", now_s + 90.0, ORDERED, group_id="g")
+    burst = (Target(step="ship", debounce=Debounce(wait_s=10.0)),)
+    store.write(EventPut(event=an_event("0"), targets=burst))
+
+    found = store.events.scheduled(count_max=9)
+
+    assert [(one.event.id, one.step, one.due_s - now_s, one.is_burst) for one in found] == [
+        ("0", "ship", 10.0, True),
+        ("1", "charge", 30.0, False),
+        ("2", "charge", 60.0, False),
+        ("3", "charge", 90.0, False),
+    ]
+    assert store.events.scheduled(count_max=2) == found[:2]
+    assert store.events.scheduled(count_max=0) == []
+
+
+def test_what_is_leased_waits_no_more_and_does_again_for_a_retry(
+    store: Store, clock: ManualClock
+) -> None:
+    put_at(store, "1", clock.now_s() + 30.0)
+    clock.advance(30.0)
+    (delivery,) = lease(store)
+
+    assert store.events.scheduled(count_max=9) == []
+    store.write(Retry(delivery=delivery, delay_s=5.0))
+
+    (one,) = store.events.scheduled(count_max=9)
+    assert one.due_s == clock.now_s() + 5.0

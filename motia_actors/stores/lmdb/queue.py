@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from motia_actors.clock import Clock
 from motia_actors.messages import DeadLetter
-from motia_actors.store import EventQueue, QueueDepth
+from motia_actors.store import EventQueue, QueueDepth, Scheduled
 from motia_actors.stores.lmdb import dead, keys, rows
-from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.env import Environment, Tables
 from motia_actors.stores.lmdb.owners import Owners
+from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import first_with
 
 
@@ -48,6 +49,19 @@ class QueueReads(EventQueue):
         with self._env.read() as txn:
             return dead.read(*(txn, self._env.tables, step), count_max=count_max, after_id=after_id)
 
+    def scheduled(self, *, count_max: int) -> list[Scheduled]:
+        """What waits and can be taken back or replaced, first due first."""
+        now_s = self._clock.now_s()
+        with self._env.read() as txn:
+            tables = self._env.tables
+            found = [
+                one
+                for place, where in txn.cursor(tables.scheduled)
+                if (one := _scheduled(txn, tables, place, where, now_s=now_s)) is not None
+            ]
+        found.sort(key=lambda one: (one.due_s, one.event.id, one.step))
+        return found[: max(0, count_max)]
+
     def dead_letter(self, step: str, letter_id: str) -> DeadLetter | None:
         """The step's dead letter of this id, or None."""
         with self._env.read() as txn:
@@ -70,6 +84,32 @@ class QueueReads(EventQueue):
                 holders.add(owner)
                 is_there = cursor.set_range(owner + b"\xff" * 25)
         return holders
+
+
+def _scheduled(
+    txn: Transaction, tables: Tables, place: bytes, where: bytes, *, now_s: float
+) -> Scheduled | None:
+    """The delivery that a row of `scheduled` leads to; None where it is leased."""
+    tag, step8, number = place[:16], place[16:24], place[24:]
+    record = txn.get(step8 + where[:8] + number, db=tables.due)
+    if record is None:
+        record = txn.get(step8 + where[8:] + number, db=tables.groups)
+        assert record is not None, "a scheduled delivery is due or waits in its group"
+        body = record[:8]
+    else:
+        row = rows.Row.unpack(record)
+        if row.lease and keys.to_time(where[:8]) > now_s:
+            return None
+        body = row.event
+    event, _ = rows.read_event(txn, tables, body)
+    counted = txn.get(step8, db=tables.steps)
+    assert counted is not None, "a step with a delivery has its counts"
+    return Scheduled(
+        event=event,
+        step=rows.step_text(counted),
+        due_s=keys.to_time(where[:8]),
+        is_burst=tag != keys.name16(event.id),
+    )
 
 
 class LmdbEvents(QueueReads):
