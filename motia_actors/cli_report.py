@@ -14,6 +14,7 @@ from motia_actors.running import concurrency_of, limit_s_of
 from motia_actors.settings import Settings
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step
+from motia_actors.steps.lines import located
 from motia_actors.steps.schedule import Schedule
 
 PIPED_COLUMNS = 10_000
@@ -53,7 +54,7 @@ def show(console: Console, catalog: Catalog, settings: Settings, *, now_s: float
         names = ", ".join(stream.name for stream in catalog.streams)
         _say(console, f"streams: {names}\n")
     for problem in catalog.problems:
-        _show_problem(console, problem)
+        _show_problem(console, located(problem, catalog.root))
     if catalog.problems:
         console.print()
     errors = len(catalog.errors)

@@ -40,6 +40,7 @@ from motia_actors.settings import Settings
 from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Problem, Step
 from motia_actors.steps.files import with_files
+from motia_actors.steps.lines import located
 from motia_actors.steps.schedule import Schedule
 from motia_actors.steps.schema import Validator, compile_schema
 from motia_actors.store import Store
@@ -318,7 +319,8 @@ class Running:
         )
 
     def _report(self, problems: Iterable[Problem]) -> None:
-        for problem in problems:
+        for one in problems:
+            problem = located(one, self.settings.project)
             level: Level = "error" if problem.severity == "error" else "warn"
             at = {} if problem.line is None else {"line": problem.line}
             self._log(level, describe(problem), file=problem.file, **at)

@@ -127,9 +127,9 @@ def test_check_shows_every_problem_with_file_field_reason_and_way_out(
 
     assert result.exit_code == 1
     assert "error: steps/a_step.py:1: package 'no_such_package_here' is not" in result.output
-    assert "error: steps/c_step.py cron: '99 * * * *'" in result.output
+    assert "error: steps/c_step.py:1 cron: '99 * * * *'" in result.output
     assert "\n    write five fields" in result.output
-    assert "warning: steps/z_step.py path: GET /greet is already answered by" in result.output
+    assert "warning: steps/z_step.py:2 path: GET /greet is already answered by" in result.output
     assert "2 errors, 2 warnings" in result.output
 
 
