@@ -13,6 +13,7 @@ from motia_actors.data import opened
 from motia_actors.errors import UsageError
 from motia_actors.letters import counts, find_step, listed, purge, replay, shown
 from motia_actors.payload import decode, encode
+from motia_actors.store import Store
 from motia_actors.telemetry.terminal import clean
 
 EXIT_NOT_FOUND = 1
@@ -75,7 +76,9 @@ def replay_(project: Path | None, *, data: str | None, **chosen: Any) -> None:
     payload = ... if data is None else decode(data.encode())
     with opened(settings_of(project)) as store:
         step = find_step(chosen["step"], counts(store))
+        missing = _missing(store, step, ids)
         click.echo(f"{replay(store, step, ids, data=payload)} replayed")
+    _tell(step, missing)
 
 
 @dlq.command(name="purge")
@@ -88,7 +91,19 @@ def purge_(project: Path | None, **chosen: Any) -> None:
     ids = _chosen(**chosen)
     with opened(settings_of(project)) as store:
         step = find_step(chosen["step"], counts(store))
+        missing = _missing(store, step, ids)
         click.echo(f"{purge(store, step, ids)} purged")
+    _tell(step, missing)
+
+
+def _missing(store: Store, step: str, ids: list[str] | None) -> list[str]:
+    return [one for one in ids or () if store.events.dead_letter(step, one) is None]
+
+
+def _tell(step: str, missing: list[str]) -> None:
+    if missing:
+        click.echo(f"no dead letter {', '.join(missing)} of {step}", err=True)
+        sys.exit(EXIT_NOT_FOUND)
 
 
 def _chosen(*, step: str, ids: tuple[str, ...], is_all: bool) -> list[str] | None:

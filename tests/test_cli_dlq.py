@@ -117,3 +117,17 @@ def test_what_makes_no_sense_is_a_sentence(invoke: Invoke, words: list[str]) -> 
 
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["replay", "purge"])
+def test_an_unknown_letter_is_named_and_the_known_ones_are_dealt_with(
+    invoke: Invoke, command: str
+) -> None:
+    known, _ = ids(invoke)
+
+    result = invoke(command, "--step", STEP, "--id", known, "--id", "gone")
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith("1 ")
+    assert result.stderr == f"no dead letter gone of {STEP}\n"
+    assert known not in ids(invoke)
