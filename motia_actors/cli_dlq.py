@@ -8,16 +8,21 @@ from typing import Any
 
 import click
 
-from motia_actors.cli_project import project_option, settings_of
+from motia_actors.cli_project import folder_of, project_option, settings_of
 from motia_actors.data import opened
 from motia_actors.errors import UsageError
 from motia_actors.letters import counts, find_step, listed, purge, replay, shown
+from motia_actors.parts import read_project
 from motia_actors.payload import decode, encode
+from motia_actors.settings import load_env_file
+from motia_actors.store import Store
 from motia_actors.telemetry.terminal import clean
 
 EXIT_NOT_FOUND = 1
 
-_step = click.option("--step", required=True, help="A step by its id or the name of its file")
+_step = click.option(
+    "--step", required=True, help="A step by its id, its name or the name of its file"
+)
 _ids = click.option("--id", "ids", multiple=True, help="A letter; may be given again")
 _all = click.option("--all", "is_all", is_flag=True, help="All letters of the step")
 
@@ -40,7 +45,7 @@ def list_(step: str | None, limit: int, project: Path | None, *, is_json: bool) 
                 count = {"step": name, "dead": dead}
                 click.echo(encode(count).decode() if is_json else f"{dead:>6}  {name}")
             return
-        for letter in listed(store, find_step(step, counts(store)), count_max=limit):
+        for letter in listed(store, _find(store, step, project), count_max=limit):
             if is_json:
                 click.echo(encode(letter).decode())
                 continue
@@ -56,7 +61,7 @@ def list_(step: str | None, limit: int, project: Path | None, *, is_json: bool) 
 def show(letter_id: str, step: str, project: Path | None) -> None:
     """Show one letter whole, as JSON."""
     with opened(settings_of(project)) as store:
-        letter = store.events.dead_letter(find_step(step, counts(store)), letter_id)
+        letter = store.events.dead_letter(_find(store, step, project), letter_id)
     if letter is None:
         click.echo(f"no dead letter {letter_id}", err=True)
         sys.exit(EXIT_NOT_FOUND)
@@ -74,8 +79,10 @@ def replay_(project: Path | None, *, data: str | None, **chosen: Any) -> None:
     ids = _chosen(**chosen)
     payload = ... if data is None else decode(data.encode())
     with opened(settings_of(project)) as store:
-        step = find_step(chosen["step"], counts(store))
+        step = _find(store, chosen["step"], project)
+        missing = _missing(store, step, ids)
         click.echo(f"{replay(store, step, ids, data=payload)} replayed")
+    _tell(step, missing)
 
 
 @dlq.command(name="purge")
@@ -87,8 +94,31 @@ def purge_(project: Path | None, **chosen: Any) -> None:
     """Forget letters for good."""
     ids = _chosen(**chosen)
     with opened(settings_of(project)) as store:
-        step = find_step(chosen["step"], counts(store))
+        step = _find(store, chosen["step"], project)
+        missing = _missing(store, step, ids)
         click.echo(f"{purge(store, step, ids)} purged")
+    _tell(step, missing)
+
+
+def _find(store: Store, text: str, project: Path | None) -> str:
+    """The id of a step; the project is read where only that can say what text names."""
+    known = counts(store)
+    try:
+        return find_step(text, known)
+    except UsageError:
+        load_env_file(folder_of(project) / ".env")
+        catalog = read_project(settings_of(project))
+        return find_step(text, known, {step.id: step.name for step in catalog.steps})
+
+
+def _missing(store: Store, step: str, ids: list[str] | None) -> list[str]:
+    return [one for one in ids or () if store.events.dead_letter(step, one) is None]
+
+
+def _tell(step: str, missing: list[str]) -> None:
+    if missing:
+        click.echo(f"no dead letter {', '.join(missing)} of {step}", err=True)
+        sys.exit(EXIT_NOT_FOUND)
 
 
 def _chosen(*, step: str, ids: tuple[str, ...], is_all: bool) -> list[str] | None:

@@ -117,3 +117,29 @@ def test_what_makes_no_sense_is_a_sentence(invoke: Invoke, words: list[str]) -> 
 
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["replay", "purge"])
+def test_an_unknown_letter_is_named_and_the_known_ones_are_dealt_with(
+    invoke: Invoke, command: str
+) -> None:
+    known, _ = ids(invoke)
+
+    result = invoke(command, "--step", STEP, "--id", known, "--id", "gone")
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith("1 ")
+    assert result.stderr == f"no dead letter gone of {STEP}\n"
+    assert known not in ids(invoke)
+
+
+def test_a_step_can_be_told_by_its_name(invoke: Invoke, project: Path) -> None:
+    (project / STEP).write_text(
+        "config = {'name': 'Charge It', 'type': 'event', 'subscribes': ['order'], 'emits': []}\n"
+        "def handler(order, context): pass\n"
+    )
+
+    result = invoke("replay", "--step", "Charge It", "--all")
+
+    assert (result.exit_code, result.stdout) == (0, "2 replayed\n"), result.output
+    assert "is not known" in invoke("list", "--step", "Charge Them").stderr

@@ -25,7 +25,7 @@ from motia_actors.runners.wall import Wall, check_ram, wall_of
 logger = logging.getLogger("motia_actors")
 
 LOAD_S_MAX = 60.0
-"""How long a file may take to load, a top-level `await` of Node included."""
+"""How long a file may take to load, a top-level `await` of JavaScript included."""
 RAM_MIB_MIN = 32
 """What an empty child uses is about half of it."""
 
