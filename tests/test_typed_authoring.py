@@ -264,6 +264,40 @@ def test_what_only_the_models_validators_refuse_is_a_400_too(tmp_path: Path) -> 
     assert "it is odd" in detail["message"]
 
 
+STRICT = {
+    "steps/due_step.py": """
+        from datetime import date
+        from motia_actors import Request, api
+        from pydantic import BaseModel, ConfigDict, Field
+        from pydantic.dataclasses import dataclass
+
+        class Due(BaseModel):
+            model_config = ConfigDict(strict=True)
+            on: date
+
+        @dataclass
+        class Dues:
+            dues: list[Due] = Field(max_length=1)
+
+        @api(path="/dues", method="POST")
+        async def due(request: Request[Dues]):
+            return {"status": 200, "body": request.body.dues[0].on.year}
+    """,
+}
+
+
+@pytest.mark.slow
+def test_strict_models_take_dates_and_pydantic_dataclasses_keep_limits(tmp_path: Path) -> None:
+    due = {"on": "2026-11-26"}
+    with Harness(written(tmp_path / "dues", STRICT)) as app:
+        good = app.request("POST", "/dues", json={"dues": [due]})
+        wrong = app.request("POST", "/dues", json={"dues": [due, due]})
+
+    assert (good.status, good.json) == (200, 2026)
+    assert wrong.status == 400
+    assert wrong.json["details"][0]["path"] == "dues"
+
+
 @pytest.mark.slow
 def test_an_event_that_validators_refuse_is_a_dead_letter_at_once(tmp_path: Path) -> None:
     with Harness(written(tmp_path / "pairs", REFUSING)) as app:
