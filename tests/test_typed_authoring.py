@@ -186,9 +186,10 @@ def load(tmp_path: Path, text: str) -> tuple[list[Problem], list[str]]:
         ('@cron(cron="* * * * *")\nclass A: ...', 4, "above a type, not a function"),
         ('@cron(cron="* * * * *")\n@noop()\ndef a(): ...', 4, "declared twice"),
         ("@noop()\ndef a(): ...\n@noop()\ndef b(): ...", 6, "declares 2 steps, a, b"),
-        ("config = {}\n@noop()\ndef a(): ...", 5, "it has a config"),
+        ("config = {'type': 'noop'}\n@noop()\ndef a(): ...", 5, "it has a config"),
         ('@event(subscribes=["t"])\ndef a(x: Later): ...', 4, "'Later' is not defined"),
         ('@event(subscribes=["t"])\ndef a(x: type(load)): ...', 4, "no value can be made"),
+        ('@event(subscribes=["t"])\ndef a(x: Context): ...', 4, "put the input first"),
     ],
 )
 def test_a_bad_use_is_an_error_with_its_line(
@@ -210,6 +211,7 @@ def test_a_bad_use_is_an_error_with_its_line(
         ("@cron(cron='* * * * *')\ndef tick(context): ...", "cron tick"),
         ("@noop(name='Drawn')\ndef drawn(): ...", "noop Drawn"),
         ("@event(subscribes=['t'])\ndef handler(data: dict): ...", "event one"),
+        ("config = {'debug': True}\n@noop()\ndef drawn(): ...", "noop drawn"),
     ],
 )
 def test_each_kind_is_found_and_its_function_names_it(tmp_path: Path, text: str, step: str) -> None:

@@ -22,6 +22,7 @@ import msgspec
 from motia_actors.errors import InvalidInputError, PayloadError, UsageError
 from motia_actors.messages import Request
 from motia_actors.payload import encode
+from motia_actors.runners.context import Context
 from motia_actors.runners.signatures import is_async
 
 Convert = Callable[[Any], Any]
@@ -45,6 +46,8 @@ def typed(
     signature = inspect.signature(function)
     first = next(iter(signature.parameters.values()), None)
     taken = Any if first is None else _resolved(function, first.name, first.annotation)
+    if taken is Context:
+        raise UsageError("its first parameter is the context; put the input first, context second")
     is_request = taken is Request or typing.get_origin(taken) is Request
     if is_request:
         taken = next(iter(typing.get_args(taken)), Any)
