@@ -186,9 +186,10 @@ def load(tmp_path: Path, text: str) -> tuple[list[Problem], list[str]]:
         ('@cron(cron="* * * * *")\nclass A: ...', 4, "above a type, not a function"),
         ('@cron(cron="* * * * *")\n@noop()\ndef a(): ...', 4, "declared twice"),
         ("@noop()\ndef a(): ...\n@noop()\ndef b(): ...", 6, "declares 2 steps, a, b"),
-        ("config = {}\n@noop()\ndef a(): ...", 5, "it has a config"),
+        ("config = {'type': 'noop'}\n@noop()\ndef a(): ...", 5, "it has a config"),
         ('@event(subscribes=["t"])\ndef a(x: Later): ...', 4, "'Later' is not defined"),
         ('@event(subscribes=["t"])\ndef a(x: type(load)): ...', 4, "no value can be made"),
+        ('@event(subscribes=["t"])\ndef a(x: Context): ...', 4, "put the input first"),
     ],
 )
 def test_a_bad_use_is_an_error_with_its_line(
@@ -210,6 +211,7 @@ def test_a_bad_use_is_an_error_with_its_line(
         ("@cron(cron='* * * * *')\ndef tick(context): ...", "cron tick"),
         ("@noop(name='Drawn')\ndef drawn(): ...", "noop Drawn"),
         ("@event(subscribes=['t'])\ndef handler(data: dict): ...", "event one"),
+        ("config = {'debug': True}\n@noop()\ndef drawn(): ...", "noop drawn"),
     ],
 )
 def test_each_kind_is_found_and_its_function_names_it(tmp_path: Path, text: str, step: str) -> None:
@@ -262,6 +264,40 @@ def test_what_only_the_models_validators_refuse_is_a_400_too(tmp_path: Path) -> 
     [detail] = wrong.json["details"]
     assert detail["path"] == "1.count"
     assert "it is odd" in detail["message"]
+
+
+STRICT = {
+    "steps/due_step.py": """
+        from datetime import date
+        from motia_actors import Request, api
+        from pydantic import BaseModel, ConfigDict, Field
+        from pydantic.dataclasses import dataclass
+
+        class Due(BaseModel):
+            model_config = ConfigDict(strict=True)
+            on: date
+
+        @dataclass
+        class Dues:
+            dues: list[Due] = Field(max_length=1)
+
+        @api(path="/dues", method="POST")
+        async def due(request: Request[Dues]):
+            return {"status": 200, "body": request.body.dues[0].on.year}
+    """,
+}
+
+
+@pytest.mark.slow
+def test_strict_models_take_dates_and_pydantic_dataclasses_keep_limits(tmp_path: Path) -> None:
+    due = {"on": "2026-11-26"}
+    with Harness(written(tmp_path / "dues", STRICT)) as app:
+        good = app.request("POST", "/dues", json={"dues": [due]})
+        wrong = app.request("POST", "/dues", json={"dues": [due, due]})
+
+    assert (good.status, good.json) == (200, 2026)
+    assert wrong.status == 400
+    assert wrong.json["details"][0]["path"] == "dues"
 
 
 @pytest.mark.slow

@@ -116,7 +116,8 @@ def step_of(module: ModuleType) -> tuple[dict[str, Any], Callable[..., Any]] | N
     if more:
         names = ", ".join(_name(one) for one in found.values())
         raise UsageError(f"it declares {len(found)} steps, {names}; write one step a file")
-    if isinstance(getattr(module, "config", None), Mapping):
+    config = getattr(module, "config", None)
+    if isinstance(config, Mapping) and "type" in config:  # Others are settings of the author's own.
         raise UsageError(f"it has a config, and a decorator on {_name(first)}; keep one of them")
     return dict(_mark_of(first)), first
 

@@ -19,8 +19,10 @@ from typing import Any
 
 import msgspec
 
-from motia_actors.errors import InvalidInputError, UsageError
+from motia_actors.errors import InvalidInputError, PayloadError, UsageError
 from motia_actors.messages import Request
+from motia_actors.payload import encode
+from motia_actors.runners.context import Context
 from motia_actors.runners.signatures import is_async
 
 Convert = Callable[[Any], Any]
@@ -44,13 +46,15 @@ def typed(
     signature = inspect.signature(function)
     first = next(iter(signature.parameters.values()), None)
     taken = Any if first is None else _resolved(function, first.name, first.annotation)
+    if taken is Context:
+        raise UsageError("its first parameter is the context; put the input first, context second")
     is_request = taken is Request or typing.get_origin(taken) is Request
     if is_request:
         taken = next(iter(typing.get_args(taken)), Any)
     convert = None
     if not _is_plain(taken):
-        convert = _converter(taken)
-        full.setdefault("bodySchema" if kind == "api" else "input", taken)
+        convert, schema = _converter(taken)
+        full.setdefault("bodySchema" if kind == "api" else "input", schema)
     answers = False
     if kind == "api":
         given = _resolved(function, "return", signature.return_annotation)
@@ -118,8 +122,8 @@ def _before(kind: str, convert: Convert | None, *, is_request: bool) -> Convert:
     return body if kind == "api" else data
 
 
-def _converter(annotation: Any) -> Convert:
-    """What makes values of the type out of plain JSON."""
+def _converter(annotation: Any) -> tuple[Convert, Any]:
+    """What makes values of the type out of plain JSON, and what has its schema."""
     if not hasattr(annotation, "__pydantic_validator__"):
         try:
             msgspec.json.schema(annotation)
@@ -128,13 +132,22 @@ def _converter(annotation: Any) -> Convert:
             if "pydantic" not in sys.modules:
                 raise UsageError(f"no value can be made of {annotation!r}: {error}") from error
         else:
-            return lambda value: msgspec.convert(value, annotation, str_keys=True)
+            return lambda value: msgspec.convert(value, annotation, str_keys=True), annotation
     try:
-        check: Convert = sys.modules["pydantic"].TypeAdapter(annotation).validate_python
+        adapter = sys.modules["pydantic"].TypeAdapter(annotation)
     except Exception as error:  # what it says of a type that it does not know
         reason = str(error).partition("\n")[0]
         raise UsageError(f"no value can be made of {annotation!r}: {reason}") from error
-    return check
+
+    def validate(value: object) -> Any:
+        try:
+            # As JSON: there strict models, too, take text for dates.
+            text = encode(value)
+        except PayloadError:  # With uploads, which have no JSON form.
+            return adapter.validate_python(value)
+        return adapter.validate_json(text)
+
+    return validate, adapter
 
 
 def _problems(error: Exception) -> list[tuple[str, str]]:
