@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,7 @@ STEPS = {
             return {"status": 200, "body": context.state.get("totals", req.params["id"])}
     """,
 }
+ROOT = Path(__file__).resolve().parents[1]
 ISOLATED = 'infrastructure={"isolation": "process"}'
 
 
@@ -364,6 +366,7 @@ def mypy(tmp_path: Path, text: str) -> str:
         [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--cache-dir",
          str(tmp_path / "cache"), "--follow-imports", "silent", "typed_step.py"],
         cwd=tmp_path, capture_output=True, text=True, timeout=MYPY_S_MAX, check=False,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
     )  # fmt: skip
     return done.stdout + done.stderr
 
