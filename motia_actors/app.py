@@ -60,10 +60,11 @@ class Application:
 
     def begin_stop(self) -> None:
         """Take nothing new; what runs goes on."""
-        if self._running is not None:
-            self._running.system.begin_stop()
-            self._running.live.begin_stop()
-            self._running.front.streams.begin_stop()
+        running = self._running  # `stop` may come on another thread meanwhile.
+        if running is not None:
+            running.system.begin_stop()
+            running.live.begin_stop()
+            running.front.streams.begin_stop()
 
     def stop(self, *, drain_s: float) -> bool:
         """Finish what runs within drain_s, and let go of everything."""

@@ -121,6 +121,10 @@ class Exchange:
                 answer.status, answer.headers = self.take_over.status, self.take_over.headers
             host.log.access(answer, self.head, self.environ, passed)
         host.done(self)
+        # The environment names the exchange, which names it: what is large must not wait until the
+        # garbage collector finds the two.
+        self.environ.pop("wsgi.input", None)
+        self._parts = []
         return True
 
     def _respond(self) -> None:
