@@ -160,10 +160,10 @@ def test_several_gzip_members_are_one_body_up_to_a_limit() -> None:
 @pytest.mark.parametrize(
     ("data", "coding", "status"),
     [
-        (gzip.compress(b"x" * 1001), "gzip", "413"),
+        (gzip.compress(b"x" * 1001, mtime=0), "gzip", "413"),
         (zlib.compress(b"x" * 1001), "deflate", "413"),
-        (gzip.compress(b"x" * 600) * 2, "gzip", "413"),
-        (gzip.compress(b"x" * 99)[:-4], "gzip", "400"),
+        (gzip.compress(b"x" * 600, mtime=0) * 2, "gzip", "413"),
+        (gzip.compress(b"x" * 99, mtime=0)[:-4], "gzip", "400"),
         (b"no gzip", "gzip", "400"),
         (zlib.compress(b"x") + b"more", "deflate", "400"),
         (b"x", "br", "415"),
