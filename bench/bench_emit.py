@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.client
+import importlib
 import math
 import sys
 import threading
@@ -36,7 +37,6 @@ from bench.samples import sample_of_flow
 from bench.servers import OUR_WORKER, GunicornSettings, Server, serving_project
 from bench.turns import Alternative, take_turns
 from bench.usage import tree_cpu_s
-from tests.nats_servers import address, one_server, three_servers
 
 EMITTERS = (1, 8, 32)
 EVENT = b'{"at_s":1234567.123456,"text":"' + b"x" * 64 + b'"}'
@@ -151,12 +151,14 @@ def _two_workers(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
 
 def _on_nats(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
     """Ours with its log in a cluster of one node and of three, which flush before they answer."""
-    one = [stack.enter_context(one_server(data / "nats-1"))]
-    three = stack.enter_context(three_servers(data / "nats-3"))
+    # Needs what the tests need, and nobody else who runs this bench.
+    nats = importlib.import_module("tests.nats_servers")
+    one = [stack.enter_context(nats.one_server(data / "nats-1"))]
+    three = stack.enter_context(nats.three_servers(data / "nats-3"))
     alternatives = []
     for servers in (one, three):
         count = len(servers)
-        store = address(servers, system=f"bench{count}") + f"&folder={data / f'host-{count}'}"
+        store = nats.address(servers, system=f"bench{count}") + f"&folder={data / f'host-{count}'}"
         ours = started(data, stack, workers=1, store=store, name=f"nats-{count}")
         alternatives += [
             Alternative(
