@@ -168,7 +168,11 @@ def printed(root: Path, *, is_terminal: bool) -> tuple[str, list[bytes]]:
     return stream.getvalue(), sink.drain()
 
 
-def test_a_terminal_shows_the_code_in_place_of_the_stack(root: Path) -> None:
+def test_a_terminal_shows_the_code_in_place_of_the_stack(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     text, kept = printed(root, is_terminal=True)
 
     assert '└ error:\x1b[0m {"kind": "ValueError", "message": "too much"}\n' in text
