@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from motia_actors.actors.ports import Port
@@ -23,6 +25,7 @@ from motia_actors.errors import (
     LeaseLostError,
     MailboxFullError,
     NotRunError,
+    StoreFullError,
 )
 from motia_actors.messages import Call, Delivery, Failed, Outcome, Returned, Trace
 from motia_actors.payload import decode
@@ -83,6 +86,8 @@ class Deliveries:
         self._tracer = tracer
         self._holds: dict[str, dict[Work, Hold]] = {}
         self._reserved: dict[str, int] = {}
+        self._refused: deque[Sequence[Write[object]]] = deque()
+        """Ends that the store had no room for; until they are kept nobody else may run them."""
         self.behind: set[str] = set()
         """Steps of which more may be due than was leased; the router keeps it."""
         self.is_draining = False
@@ -130,7 +135,13 @@ class Deliveries:
         return sum(map(len, list(self._holds.values()))) + sum(list(self._reserved.values()))
 
     def renew(self) -> None:
-        """Hold on to what has been in our hands for a while. One thread calls it."""
+        """Hold on to what has been in our hands for a while, and end again what had no room.
+
+        One thread calls it.
+        """
+        for _ in range(len(self._refused)):
+            writes = self._refused.popleft()
+            self._commit(writes).on_done(partial(self._ended, writes, is_again=True))
         now_s = self._clock.monotonic_s()
         for holds in list(self._holds.values()):
             for work, hold in list(holds.items()):
@@ -160,17 +171,38 @@ class Deliveries:
         writes: Sequence[Write[object]] = ()
         if isinstance(verdict, Ack) and work.effects is not None:
             writes = work.effects.uncommitted()
-        ended = self._store.commit([*writes, verdict], may_use_reserve=True)
+        ended = self._commit([*writes, verdict])
         if writes:
             ended.on_done(lambda ended: self._after_all(hold, ended))
         else:
-            ended.on_done(_log_lost)
+            ended.on_done(partial(self._ended, (verdict,)))
         # Last, so that whoever waits for the count to reach zero finds the end on its way.
         self._holds[step_id].pop(work, None)
         # Half of the places free again is soon enough: each look is a commit.
         was_run = not isinstance(verdict, Release)
         if was_run and step_id in self.behind and 2 * self.count_of(step_id) <= hold.port.lease_max:
             self._wake((step_id,))
+
+    def _commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
+        return self._store.commit(writes, may_use_reserve=True)
+
+    def _ended(
+        self,
+        writes: Sequence[Write[object]],
+        ended: Promise[list[object]],
+        *,
+        is_again: bool = False,
+    ) -> None:
+        """Take note of an end: what has no room is tried until it has, or its lease ran out."""
+        error = ended.error
+        if isinstance(error, StoreFullError):
+            self._refused.append(writes)
+            if not is_again:
+                logger.warning("a delivery's end is tried until it is kept: %s", error)
+        elif isinstance(error, LeaseLostError):
+            logger.warning("%s; it may run twice", error)
+        elif error is not None:
+            logger.error("a delivery's end was not kept, so it is run again: %s", error)
 
     def _after_all(self, hold: Hold, ended: Promise[list[object]]) -> None:
         """A transactional handler came back; if its commit failed, nothing of it was kept."""
@@ -181,12 +213,12 @@ class Deliveries:
             again: Write[object] = Release(delivery=hold.delivery)
             self._record_retry(hold, 0.0, str(error))
         elif error is None or isinstance(error, LeaseLostError):
-            _log_lost(ended)
+            self._ended((), ended)
             return
         else:
             failed = Failed(kind=type(error).__name__, message=str(error))
             again = self._after_failure(hold.port, hold.delivery, failed)
-        self._store.commit([again]).on_done(_log_lost)
+        self._commit([again]).on_done(partial(self._ended, (again,)))
 
     def _record(self, hold: Hold, verdict: Write[object], answer: Promise[Outcome]) -> None:
         failure = None
@@ -298,11 +330,3 @@ def _spent(port: Port, delivery: Delivery) -> Failed | None:
 def work_was_not_run(error: ActorError) -> bool:
     """The handler never began, so that the attempt does not count."""
     return isinstance(error, NotRunError | MailboxFullError | ActorStoppedError)
-
-
-def _log_lost(answer: Promise[list[object]]) -> None:
-    error = answer.error
-    if isinstance(error, LeaseLostError):
-        logger.warning("%s; it may run twice", error)
-    elif error is not None:
-        logger.error("a delivery's end was not kept, so it is run again: %s", error)

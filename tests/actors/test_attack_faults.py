@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +18,8 @@ from motia_actors.clock import SystemClock
 from motia_actors.errors import MotiaError, StoreFullError, TimeLimitError
 from motia_actors.messages import Call, Failed, Returned
 from motia_actors.promise import Promise
-from motia_actors.steps.config import Infrastructure, MailboxPolicy
+from motia_actors.steps.config import Infrastructure, MailboxPolicy, QueuePolicy
+from motia_actors.store import Ack, Write
 from motia_actors.stores.memory import MemoryStore
 from motia_actors.telemetry.spans import Tracer
 from motia_actors.threads import NativeThread, Signal
@@ -131,6 +132,46 @@ def test_the_router_outlives_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> Non
             assert tried.wait(WAIT_S)
 
         assert restarts(rig, "router") == 0
+
+
+@pytest.mark.slow
+def test_an_end_that_found_the_disk_full_is_kept_once_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran: list[object] = []
+    second: Promise[None] = Promise()
+    refusals = 2
+
+    def handler(call: Call) -> None:
+        ran.append(call.input)
+        if call.input == "second":
+            second.set(None)
+
+    step = plan(
+        handler,
+        kind="event",
+        subscribes=("t",),
+        infrastructure=Infrastructure(queue=QueuePolicy(is_fifo=True)),
+    )
+    with running(step) as rig:
+        commit = rig.store.commit
+
+        def full(writes: Sequence[Write[object]], **more: bool) -> Promise[list[object]]:
+            nonlocal refusals
+            if refusals and any(isinstance(write, Ack) for write in writes):
+                refusals -= 1
+                refused: Promise[list[object]] = Promise()
+                refused.set_error(StoreFullError("no room"))
+                return refused
+            return commit(writes, **more)
+
+        monkeypatch.setattr(rig.store, "commit", full)
+        put(rig.system, rig.store, "t", "first", group_id="g")
+        put(rig.system, rig.store, "t", "second", group_id="g")
+
+        second.result(WAIT_S)
+    assert ran == ["first", "second"]
+    assert refusals == 0
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from motia_actors.clock import SystemClock
+from motia_actors.errors import StoreFullError
 from motia_actors.store import StateSet, Store
 from motia_actors.stores.lmdb import LmdbStore
 from tests.battery.crew import Crew, balance, new_seed, note
@@ -67,6 +68,25 @@ def test_a_full_disk_is_refused_and_once_there_is_room_the_same_processes_go_on(
 
         balance(crew, store)
         assert crew.deaths == 0
+
+
+def test_a_write_that_a_limit_of_files_cuts_short_is_refused_as_a_full_disk(
+    tmp_path: Path,
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with driven(LmdbStore(tmp_path, SystemClock())) as store:
+        store.write(StateSet(group="g", key="first", value=b"1" * FILE_BYTES))
+        size = (tmp_path / "db" / "data.mdb").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10_000, limits[1]))
+        try:
+            with pytest.raises(StoreFullError, match="no room on the disk"):
+                store.write(StateSet(group="g", key="second", value=b"2" * 2 * EVENT_BYTES))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+        store.write(StateSet(group="g", key="second", value=b"2" * 2 * EVENT_BYTES))
+
+        assert [item.key for item in store.state.group("g")] == ["first", "second"]
 
 
 def overwrite(store: Store, count: int) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import resource
 import shutil
 import weakref
 from collections.abc import Iterator
@@ -257,8 +258,16 @@ class Environment:
     def _is_full(self, error: lmdb.Error) -> bool:
         text = str(error)
         if text.endswith(_SHORT_WRITE_TEXT):
-            return shutil.disk_usage(self.path).free < _FREE_BYTES_MIN
+            return self._free_bytes() < _FREE_BYTES_MIN
         return text.endswith(_FULL_TEXTS)
+
+    def _free_bytes(self) -> int:
+        """Count what the data file may grow by, on the disk and by this process' limit of files."""
+        free_bytes = shutil.disk_usage(self.path).free
+        limit_bytes, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if limit_bytes == resource.RLIM_INFINITY:
+            return free_bytes
+        return min(free_bytes, limit_bytes - (self.path / "data.mdb").stat().st_size)
 
     def _forget(self) -> None:
         """Drop what a fork brought along, in the child, without ever closing it.
