@@ -156,6 +156,7 @@ class Link:
         try:
             with contextlib.suppress(asyncio.CancelledError):
                 loop.run_until_complete(self._main)
+            loop.run_until_complete(_end_others())
             loop.run_until_complete(loop.shutdown_default_executor())
         finally:
             loop.close()
@@ -377,3 +378,11 @@ def _tls_of(address: Address) -> ssl.SSLContext | None:
 
 
 __all__ = ["Acked", "Behind", "Came", "Down", "Link", "News", "Refused", "Up"]
+
+
+async def _end_others() -> None:
+    """Cancel what a client whose connection was cut has left behind on this loop."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
