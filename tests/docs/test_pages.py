@@ -195,7 +195,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
                     continue  # This is it.
                 walk.command(command, None, where=block.id)
                 if command.startswith("motia-actors new"):
-                    walk.go(tmp_path / words(command)[2])
+                    walk.go(walk.place / words(command)[2])
 
 
 TUTORIAL_ORDER = [

@@ -26,7 +26,7 @@ LOOKS = re.compile(r"^(?:curl(?!.* -(?:d|X) )|motia-actors (?:logs|traces|state|
 ADDRESS = re.compile(r"(localhost|127\.0\.0\.1):3000")
 SCRIPT = """
 if [ -f "$STATE" ]; then . "$STATE"; fi
-cd "$(cat "$PLACE")"
+cd "$(cat "$PLACE")" || exit 97
 {command}
 status=$?
 export -p > "$STATE"
