@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
+from motia_actors.actors.inline import QUICK_S
 from motia_actors.actors.meter import Meter
 from motia_actors.errors import ActorStoppedError, DesertedError
 from motia_actors.messages import Call, Failed, Outcome
 from motia_actors.promise import Promise
 from motia_actors.runner import Effects
-
-LATE_S = 0.025
-"""A run that takes longer may hold up others; the watchdog sees it at its next look."""
 
 
 class Work:
@@ -119,21 +117,21 @@ class Running:
         """Works that ran longer than their limit."""
         return [
             work
-            for work in list(self._works.values())
-            if work.limit_s is not None
-            and work.started_s is not None
-            and now_s - work.started_s >= work.limit_s
+            for work, ran_s in self._begun(now_s)
+            if work.limit_s is not None and ran_s >= work.limit_s
         ]
 
     def late(self, *, now_s: float) -> list[Work]:
-        """Works that have been running for LATE_S, and want to be told."""
+        """Works that are not quick, and want to be told."""
         return [
-            work
-            for work in list(self._works.values())
-            if work.late is not None
-            and work.started_s is not None
-            and now_s - work.started_s >= LATE_S
+            work for work, ran_s in self._begun(now_s) if work.late is not None and ran_s >= QUICK_S
         ]
+
+    def _begun(self, now_s: float) -> Iterator[tuple[Work, float]]:
+        """Each work with the seconds that it has been running."""
+        for work in list(self._works.values()):
+            if work.started_s is not None:
+                yield work, now_s - work.started_s
 
     def works(self) -> list[Work]:
         """All that run now."""

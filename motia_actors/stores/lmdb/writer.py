@@ -237,7 +237,6 @@ class Writer:
         batches: list[Batch] = []
         size_bytes = 0
         with self._queue_lock:
-            self._is_hurried = False
             while self._waiting and len(batches) < _COMMIT_BATCHES_MAX:
                 size_bytes += self._waiting[0].size_bytes
                 if batches and size_bytes > _COMMIT_BYTES_MAX:
@@ -245,8 +244,7 @@ class Writer:
                 batches.append(self._waiting.popleft())
                 self.waiting_bytes -= batches[-1].size_bytes
                 self._urgent -= not batches[-1].is_patient
-            if self._urgent:
-                self._is_hurried = True
+            self._is_hurried = self._urgent > 0
         return batches
 
     def _commit(self, batches: list[Batch]) -> None:
