@@ -230,10 +230,10 @@ def _burst(work: Work, burst16: bytes) -> list[tuple[bytes, bytes, Row]]:
     """Rows in `scheduled`, and in `due`, of what waits of a burst; leased ones are out of it."""
     waiting = []
     for place, where in _tagged(work, burst16):
-        record = work.txn.get(place[16:24] + where[:8] + place[24:], db=work.tables.due)
+        record = work.txn.get(rows.due_key(place, where), db=work.tables.due)
         assert record is not None, "a delivery of a burst is in no group, so it is due"
         row = Row.unpack(record)
-        if not row.lease or keys.to_time(where[:8]) <= work.now_s:
+        if not row.is_held(where[:8], now_s=work.now_s):
             waiting.append((place, where, row))
     return waiting
 
@@ -266,19 +266,18 @@ def _check_room(
 
 def _cancel(work: Work, place: bytes, where: bytes) -> int:
     """Remove one delivery, given its row in `scheduled`; 0 where it is leased."""
-    step8, number, due = place[16:24], place[24:], where[:8]
-    key = step8 + due + number
+    step8, key = place[16:24], rows.due_key(place, where)
     record = work.txn.get(key, db=work.tables.due)
     step = rows.step_name(work, step8)
     if record is None:
         # It waits behind others of its group, which do not notice.
-        queued = work.txn.pop(step8 + where[8:] + number, db=work.tables.groups)
+        queued = work.txn.pop(rows.group_key(place, where), db=work.tables.groups)
         assert queued is not None, "a scheduled delivery is due or waits in its group"
         work.txn.delete(place, db=work.tables.scheduled)
         event = queued[:8]
     else:
         row = Row.unpack(record)
-        if row.lease and keys.to_time(due) > work.now_s:
+        if row.is_held(where[:8], now_s=work.now_s):
             return 0
         work.txn.delete(key, db=work.tables.due)
         _finish(work, key, row, keys.to_text(step))

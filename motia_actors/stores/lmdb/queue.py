@@ -90,15 +90,15 @@ def _scheduled(
     txn: Transaction, tables: Tables, place: bytes, where: bytes, *, now_s: float
 ) -> Scheduled | None:
     """The delivery that a row of `scheduled` leads to; None where it is leased."""
-    tag, step8, number = place[:16], place[16:24], place[24:]
-    record = txn.get(step8 + where[:8] + number, db=tables.due)
+    tag, step8 = place[:16], place[16:24]
+    record = txn.get(rows.due_key(place, where), db=tables.due)
     if record is None:
-        record = txn.get(step8 + where[8:] + number, db=tables.groups)
+        record = txn.get(rows.group_key(place, where), db=tables.groups)
         assert record is not None, "a scheduled delivery is due or waits in its group"
         body = record[:8]
     else:
         row = rows.Row.unpack(record)
-        if row.lease and keys.to_time(where[:8]) > now_s:
+        if row.is_held(where[:8], now_s=now_s):
             return None
         body = row.event
     event, _ = rows.read_event(txn, tables, body)

@@ -53,6 +53,10 @@ class Row(msgspec.Struct, frozen=True):
         event, lease, owner, attempt, group = _row.unpack_from(record)
         return cls(event, lease, owner, attempt, group, record[_ROW_BYTES:])
 
+    def is_held(self, due: bytes, *, now_s: float) -> bool:
+        """A lease that has not run out holds it; due is that of its key."""
+        return bool(self.lease) and keys.to_time(due) > now_s
+
     def freed(self, attempt: int) -> Row:
         """The same delivery without its lease."""
         return Row(self.event, 0, NOBODY, attempt, self.group, self.tag)
@@ -180,6 +184,16 @@ def put_delivery(
             return
     row = Row(event, 0, NOBODY, 0, group, tag)
     work.txn.put(step8 + due + number, row.pack(), db=work.tables.due)
+
+
+def due_key(place: bytes, where: bytes) -> bytes:
+    """The key in `due` of a delivery, given its row in `scheduled`."""
+    return place[16:24] + where[:8] + place[24:]
+
+
+def group_key(place: bytes, where: bytes) -> bytes:
+    """Its key in `groups`, where it waits behind others."""
+    return place[16:24] + where[8:] + place[24:]
 
 
 def move(work: Work, key: bytes, old: Row, new: Row, *, due_s: float) -> bytes:
