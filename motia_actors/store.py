@@ -18,7 +18,7 @@ the empty text included. Values are JSON bytes up to `value_bytes_max`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -262,7 +262,8 @@ class Store(Protocol):
 
     def write(self, write: Write[T]) -> T:
         """Commit one write and wait for its answer. Not for event loops: it blocks."""
-        ...
+        answer: Any = self.commit([write]).result()[0]
+        return answer  # type: ignore[no-any-return]  # the write's own type says what it answers
 
     def commit_waiting(self, *, wait_s: float) -> int:
         """Do the writer's work: commit all that waits, or wait up to wait_s for something.

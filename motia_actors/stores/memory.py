@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from motia_actors.clock import Clock
 from motia_actors.errors import ConflictError, MotiaError, StoreClosedError
@@ -43,8 +43,6 @@ from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.memory_queue import Queue
 from motia_actors.stores.memory_ring import Ring
 from motia_actors.threads import Lock, Signal, allocate_lock
-
-T = TypeVar("T")
 
 
 class MemoryStore(Store):
@@ -91,11 +89,6 @@ class MemoryStore(Store):
         if wake.steps or wake.streams:
             self._notifier.tell(wake)
         return Promise.of(answers)
-
-    def write(self, write: Write[T]) -> T:
-        """Commit one write; it never has to wait."""
-        answer: Any = self.commit([write]).result()[0]
-        return answer  # type: ignore[no-any-return]  # the write's own type says what it answers
 
     def commit_waiting(self, *, wait_s: float) -> int:
         """Wait up to wait_s, or until `close`: there is nothing to commit here."""

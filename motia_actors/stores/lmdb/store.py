@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from motia_actors.clock import Clock
 from motia_actors.errors import MotiaError, StoreClosedError, StoreError
@@ -42,8 +42,6 @@ from motia_actors.stores.lmdb.state import LmdbState
 from motia_actors.stores.lmdb.streams import LmdbStreams
 from motia_actors.stores.lmdb.work import Work
 from motia_actors.stores.lmdb.writer import Batch, Commit, Writer
-
-T = TypeVar("T")
 
 
 class LmdbStore(Store):
@@ -144,11 +142,6 @@ class LmdbStore(Store):
             Batch(operations, size_bytes, promise, is_refusable, may_use_reserve, is_patient)
         )
         return promise
-
-    def write(self, write: Write[T]) -> T:
-        """Commit one write and wait until the writer has it on disk."""
-        answer: Any = self.commit([write]).result()[0]
-        return answer  # type: ignore[no-any-return]  # the write's own type says what it answers
 
     def commit_waiting(self, *, wait_s: float) -> int:
         """Commit all that waits as one, or wait up to wait_s for something.

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from motia_actors.clock import Clock
 from motia_actors.errors import MotiaError, StoreClosedError, StoreError, TimeLimitError
@@ -54,7 +54,6 @@ MESSAGE_BYTES_MAX = 512 * 1024
 """Below the 1 MiB that servers take by default."""
 _TURN_S = 0.1
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
@@ -143,11 +142,6 @@ class NatsStore(Store):
         )
         self._signal.set()
         return promise
-
-    def write(self, write: Write[T]) -> T:
-        """Commit one write and wait for its answer."""
-        answer: Any = self.commit([write]).result()[0]
-        return answer  # type: ignore[no-any-return]  # the write's own type says what it answers
 
     def commit_waiting(self, *, wait_s: float) -> int:
         """Propose what waits and do what the log says, or wait up to wait_s for something.
