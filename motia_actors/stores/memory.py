@@ -7,7 +7,7 @@ be read, not to be fast: where the LMDB store keeps an index, this one looks thr
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from motia_actors.clock import Clock
@@ -42,6 +42,7 @@ from motia_actors.stores import limits
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.memory_queue import Queue
 from motia_actors.stores.memory_ring import Ring
+from motia_actors.stores.notifying import LocalNotifier
 from motia_actors.threads import Lock, Signal, allocate_lock
 
 
@@ -61,7 +62,7 @@ class MemoryStore(Store):
         self._commits = 0
         self._signal = Signal()
         self._clock, self._journal_limits = clock, journal
-        self._notifier = _Notifier()
+        self._notifier = LocalNotifier()
         self.state: State = _State(world)
         self.streams: Streams = _Streams(world)
         self.events: EventQueue = _Events(world)
@@ -374,15 +375,3 @@ class _Locks(Locks):
 
     def release(self, name: str) -> None:
         """Nothing to let go of."""
-
-
-class _Notifier(Notifier):
-    def __init__(self) -> None:
-        self._callbacks: tuple[Callable[[Wake], None], ...] = ()
-
-    def listen(self, callback: Callable[[Wake], None]) -> None:
-        self._callbacks += (callback,)
-
-    def tell(self, wake: Wake) -> None:
-        for callback in self._callbacks:
-            callback(wake)

@@ -6,12 +6,11 @@ of another host when nothing was heard of it for DEAD_S while the log itself was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from motia_actors.clock import Clock
-from motia_actors.messages import Wake
-from motia_actors.store import Locks, Notifier
+from motia_actors.store import Locks
 from motia_actors.stores.lmdb.queue import QueueReads
 from motia_actors.stores.nats.replica import Replica
 
@@ -68,19 +67,3 @@ class LogLocks(Locks):
     def release(self, name: str) -> None:
         """Let go of it; nothing happens where it is not held."""
         self._holding.drop(name)
-
-
-class LogNotifier(Notifier):
-    """Tells what the log woke: every process reads it, so there is nobody else to tell."""
-
-    def __init__(self) -> None:
-        self._callbacks: tuple[Callable[[Wake], None], ...] = ()
-
-    def listen(self, callback: Callable[[Wake], None]) -> None:
-        """Call callback after every entry that woke something, whichever host it came from."""
-        self._callbacks += (callback,)
-
-    def tell(self, wake: Wake) -> None:
-        """Tell all who listen."""
-        for callback in self._callbacks:
-            callback(wake)

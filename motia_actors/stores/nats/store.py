@@ -39,12 +39,13 @@ from motia_actors.stores.nats.address import Address
 from motia_actors.stores.nats.channel import Pending
 from motia_actors.stores.nats.entries import Import, LockDrop, LockHold, OwnerDead
 from motia_actors.stores.nats.link import Link
-from motia_actors.stores.nats.living import DEAD_S, LogLocks, LogNotifier, NatsEvents
+from motia_actors.stores.nats.living import DEAD_S, LogLocks, NatsEvents
 from motia_actors.stores.nats.outbox import Outbox
 from motia_actors.stores.nats.proposals import is_patient
 from motia_actors.stores.nats.proposer import Proposer
 from motia_actors.stores.nats.replica import Replica
 from motia_actors.stores.nats.snapshots import Snapshots
+from motia_actors.stores.notifying import LocalNotifier
 from motia_actors.threads import Signal, allocate_lock
 
 START_S_MAX = 10.0
@@ -94,7 +95,7 @@ class NatsStore(Store):
         self._pid = 0
         self._signal = Signal()
         self._turning = allocate_lock()
-        self._notifier = LogNotifier()
+        self._notifier = LocalNotifier()
         self._failure: StoreError | None = StoreClosedError("the store is not open")
         # A replica that is closed, so that reads before `open` say so.
         self._use(Replica(path / "none", bytes_max=2**20, journal=journal, changes=changes))
