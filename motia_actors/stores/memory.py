@@ -43,6 +43,7 @@ from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.memory_queue import Queue
 from motia_actors.stores.memory_ring import Ring
 from motia_actors.stores.notifying import LocalNotifier
+from motia_actors.stores.updates import check_updates
 from motia_actors.threads import Lock, Signal, allocate_lock
 
 
@@ -175,19 +176,7 @@ class _StreamTable:
 
     def check(self, writes: Sequence[Write[object]]) -> None:
         """Raise what an update among the writes will be refused with; changes nothing."""
-        seen: dict[tuple[str, str, str], bytes | None] = {}
-        for write in writes:
-            match write:
-                case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
-                    seen[stream, group, item_id] = data
-                case StreamDelete(stream=stream, group=group, item_id=item_id):
-                    seen[stream, group, item_id] = None
-                case StreamUpdate(stream=stream, group=group, item_id=item_id):
-                    place = stream, group, item_id
-                    item = seen[place] if place in seen else self.items.get(place)
-                    seen[place] = write.applied_to(item) or item
-                case _:
-                    pass
+        check_updates(writes, lambda *place: self.items.get(place))
 
     def apply(
         self, write: StreamSet | StreamUpdate | StreamDelete | StreamSend, streams: set[str]

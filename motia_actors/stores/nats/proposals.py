@@ -15,14 +15,13 @@ from motia_actors.store import (
     JournalAppend,
     Release,
     Retry,
-    StreamDelete,
     Streams,
     StreamSend,
-    StreamSet,
     StreamUpdate,
     Write,
 )
 from motia_actors.stores.nats.entries import ItemExpect
+from motia_actors.stores.updates import check_updates
 
 _SETTLING = (Ack, Retry, Release, Bury, Extend)
 
@@ -97,24 +96,15 @@ def checked(
         InvalidInputError: a check refuses.
     """
     expects: list[Write[object]] = []
-    plain: list[Write[object]] = []
-    seen: dict[tuple[str, str, str], bytes | None] = {}
-    for write in writes:
-        match write:
-            case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
-                seen[stream, group, item_id] = data
-            case StreamDelete(stream=stream, group=group, item_id=item_id):
-                seen[stream, group, item_id] = None
-            case StreamUpdate(stream=stream, group=group, item_id=item_id):
-                place = stream, group, item_id
-                if place not in seen:
-                    seen[place] = item = streams.get(*place)
-                    expects.append(
-                        ItemExpect(stream=stream, group=group, item_id=item_id, item=item)
-                    )
-                seen[place] = write.applied_to(seen[place]) or seen[place]
-                write = msgspec.structs.replace(write, check=None)
-            case _:
-                pass
-        plain.append(write)
+
+    def read(stream: str, group: str, item_id: str) -> bytes | None:
+        item = streams.get(stream, group, item_id)
+        expects.append(ItemExpect(stream=stream, group=group, item_id=item_id, item=item))
+        return item
+
+    check_updates(writes, read)
+    plain = [
+        msgspec.structs.replace(write, check=None) if isinstance(write, StreamUpdate) else write
+        for write in writes
+    ]
     return expects, plain
