@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from motia_actors.cli_project import folder_of, project_option, settings_of
+from motia_actors.cli_project import folder_of, json_option, project_option, settings_of
 from motia_actors.data import opened
 from motia_actors.errors import UsageError
 from motia_actors.letters import counts, find_step, listed, purge, replay, shown
@@ -35,7 +35,7 @@ def dlq() -> None:
 @dlq.command(name="list")
 @click.option("--step", help="Show its letters; without it, how many each step has")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@click.option("--json", "is_json", is_flag=True, help="One JSON value a line, for scripts")
+@json_option
 @project_option
 def list_(step: str | None, limit: int, project: Path | None, *, is_json: bool) -> None:
     """List steps with dead letters, or the letters of one."""

@@ -14,6 +14,9 @@ project_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder that holds steps/ or src/ [default: the current one]",
 )
+json_option = click.option(
+    "--json", "is_json", is_flag=True, help="One JSON value a line, for scripts"
+)
 
 
 def folder_of(project: Path | None) -> Path:

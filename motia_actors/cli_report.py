@@ -80,14 +80,8 @@ def _show_steps(console: Console, steps: Sequence[Step], settings: Settings) -> 
         )
         for step in steps
     ]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("step", "kind", "trigger", "emits", "limits", "file"):
-        table.add_column(title, no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    unbound = console.options.update(max_width=PIPED_COLUMNS)
-    if console.measure(table, options=unbound).maximum <= console.width:
-        console.print(table)
+    titles = ("step", "kind", "trigger", "emits", "limits", "file")
+    if _show_table(console, titles, rows):
         return
     width = max(len(step.name) for step in steps)
     for name, kind, trigger, emits, limits, file in rows:
@@ -130,19 +124,25 @@ def _show_pairs(
     """A table of three columns and an empty line; two lines a row in a narrow terminal."""
     if not rows:
         return
+    if not _show_table(console, titles, rows):
+        for name, left, right in rows:
+            _say(console, Text(f"{titles[0]} {name}", style="bold"))
+            _say(console, f"    {titles[1]}: {left}\n    {titles[2]}: {right}")
+    console.print()
+
+
+def _show_table(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Print the rows as a table; False, and nothing, where the terminal is too narrow for it."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in titles:
         table.add_column(title, no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
     unbound = console.options.update(max_width=PIPED_COLUMNS)
-    if console.measure(table, options=unbound).maximum <= console.width:
-        console.print(table)
-    else:
-        for name, left, right in rows:
-            _say(console, Text(f"{titles[0]} {name}", style="bold"))
-            _say(console, f"    {titles[1]}: {left}\n    {titles[2]}: {right}")
-    console.print()
+    if console.measure(table, options=unbound).maximum > console.width:
+        return False
+    console.print(table)
+    return True
 
 
 def _trigger(step: Step) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from motia_actors.cli_project import project_option, settings_of
+from motia_actors.cli_project import json_option, project_option, settings_of
 from motia_actors.data import opened
 from motia_actors.payload import decode, encode
 from motia_actors.store import EventCancel
@@ -25,7 +25,7 @@ def scheduled() -> None:
 @scheduled.command(name="list")
 @click.option("--topic", help="Only events of this topic")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--json", "is_json", is_flag=True, help="One JSON value a line, for scripts")
+@json_option
 @project_option
 def list_(topic: str | None, limit: int, project: Path | None, *, is_json: bool) -> None:
     """List events with `delay` or `at`, and bursts of debounced steps, first due first."""

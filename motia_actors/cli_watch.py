@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from motia_actors.cli_project import project_option, settings_of
+from motia_actors.cli_project import json_option, project_option, settings_of
 from motia_actors.control_client import ControlClient
 from motia_actors.payload import decode, encode
 from motia_actors.telemetry.terminal import clean, readable
@@ -22,7 +22,6 @@ LOOK_S = 1.0
 LEVELS = ("debug", "info", "warn", "error")
 STATUSES = ("running", "completed", "failed")
 
-_json = click.option("--json", "is_json", is_flag=True, help="One JSON value a line, for scripts")
 _limit = click.option("--limit", type=click.IntRange(1, 5000), default=100, show_default=True)
 _text = click.option("-q", "q", help="Only what holds this text")
 
@@ -41,7 +40,7 @@ def _client(url: str, project: Path | None) -> ControlClient:
 
 @click.command()
 @_of_server
-@_json
+@json_option
 @click.option("--once", is_flag=True, help="Show the figures once and end")
 def top(url: str, project: Path | None, *, is_json: bool, once: bool) -> None:
     """Show actors and queues, live."""
@@ -95,7 +94,7 @@ def table_of(stats: Mapping[str, Any]) -> Table:
 
 @click.command()
 @_of_server
-@_json
+@json_option
 @_limit
 @_text
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes")
@@ -130,7 +129,7 @@ def _show_line(line: Mapping[str, Any], *, is_json: bool) -> None:
 
 @click.command()
 @_of_server
-@_json
+@json_option
 @_limit
 @_text
 @click.argument("trace_id", required=False)
@@ -172,7 +171,7 @@ def _show_trace(trace: Mapping[str, Any], *, is_json: bool) -> None:
 
 @click.command()
 @_of_server
-@_json
+@json_option
 @click.argument("group", required=False)
 def state(url: str, project: Path | None, *, is_json: bool, group: str | None) -> None:
     """Show the state, all or that of GROUP."""
@@ -186,7 +185,7 @@ def state(url: str, project: Path | None, *, is_json: bool, group: str | None) -
 
 @click.command()
 @_of_server
-@_json
+@json_option
 @click.argument("topic")
 @click.argument("data", default="null")
 def emit(url: str, project: Path | None, *, is_json: bool, topic: str, data: str) -> None:

@@ -100,6 +100,12 @@ def etag_of(data: bytes) -> str:
     return f'W/"{len(data):x}-{digest[:27].decode()}"'
 
 
+def names_tag(if_none_match: str, etag: str) -> bool:
+    """The header names this validator, weak or strong, or any there is."""
+    held = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return if_none_match.strip() == "*" or etag.removeprefix("W/") in held
+
+
 def add_etag(reply: Reply, *, if_none_match: str | None, cache_control: str | None) -> None:
     """Give a success its validator, and answer 304 where the client has it already."""
     if not reply.data or not 200 <= reply.status < 300:
@@ -109,8 +115,7 @@ def add_etag(reply: Reply, *, if_none_match: str | None, cache_control: str | No
         etag = reply.headers["etag"] = etag_of(reply.data)
     if if_none_match is None or (cache_control and "no-cache" in cache_control.lower()):
         return
-    held = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    if if_none_match.strip() == "*" or etag.removeprefix("W/") in held:
+    if names_tag(if_none_match, etag):
         reply.status, reply.data = 304, b""
         reply.headers.pop("content-type", None)
 

@@ -22,6 +22,7 @@ import falcon
 
 from motia_actors.web.answers import Endpoint, Response
 from motia_actors.web.paths import route_path
+from motia_actors.web.replies import names_tag
 from motia_actors.web.routes import Route
 
 PAGE = "index.html"
@@ -177,8 +178,7 @@ def is_held(headers: Mapping[str, str], etag: str, modified_s: int) -> bool:
     """The client has it already: by If-None-Match, or where that is not there by date. Pure."""
     tags = headers.get("HTTP_IF_NONE_MATCH")
     if tags is not None:
-        held = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
-        return etag in held or tags.strip() == "*"
+        return names_tag(tags, etag)
     return _is_since(headers.get("HTTP_IF_MODIFIED_SINCE"), modified_s)
 
 
