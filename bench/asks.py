@@ -11,7 +11,8 @@ import pykka
 
 from bench.callers import call_for
 from bench.turns import Alternative
-from motia_actors.actors.system import StepPlan, System
+from motia_actors.actors.plan import StepPlan
+from motia_actors.actors.system import System
 from motia_actors.clock import SystemClock
 from motia_actors.messages import Call, Event, Outcome, Returned
 from motia_actors.runner import Effects, Handler

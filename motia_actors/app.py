@@ -42,6 +42,18 @@ class Application:
             assert serve is not None
         return serve(environ, start_response)
 
+    def is_swift(self, environ: dict[str, Any]) -> bool:
+        """Whether a request is answered in less time than it takes to hand it to a thread.
+
+        So it has been with the last ones for its step, which waited for nothing either.
+        """
+        running = self._running
+        return (
+            running is not None
+            and not running.live.is_for(environ)
+            and running.front.is_swift(environ)
+        )
+
     def start(self, *, inline_max: int = 0) -> None:
         """Read the project, open its store and start every actor. Once; later calls return.
 

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from motia_actors.access import Doorkeeper
 from motia_actors.actors.janitor import Retention
-from motia_actors.actors.system import StepPlan, System
+from motia_actors.actors.plan import StepPlan
+from motia_actors.actors.system import System
 from motia_actors.clock import Clock
 from motia_actors.configuration import read_configuration
 from motia_actors.desk import Desk

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
+from motia_actors.actors.actor import Cell
 from motia_actors.steps.config import Step
 from motia_actors.store import EventQueue
 from motia_actors.telemetry.measures import Samples
@@ -28,6 +31,17 @@ def shown(
         "steps": rows,
         "tree": {"name": "system", "status": _root_status(statistics), "children": actors},
         "store": statistics["store"],
+    }
+
+
+def cell_figures(cell: Cell) -> dict[str, Any]:
+    """What is known of one actor."""
+    return {
+        "status": cell.status,
+        "restarts": cell.restarts,
+        "suspensions": cell.suspensions,
+        "last_error": cell.last_error,
+        "mailbox": msgspec.to_builtins(cell.mailbox.statistics()),
     }
 
 

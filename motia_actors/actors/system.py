@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from motia_actors.actors.actor import Cell, Stop, Tick
+from motia_actors.actors.actor import Stop, Tick
 from motia_actors.actors.clock import Fire, Reschedule
+from motia_actors.actors.figures import cell_figures
 from motia_actors.actors.inline import Permits, Trust
 from motia_actors.actors.janitor import Retention
 from motia_actors.actors.meter import Meter
+from motia_actors.actors.plan import StepPlan
 from motia_actors.actors.ports import Port
 from motia_actors.actors.router import Drain
 from motia_actors.actors.step import StepActor, StepSetup
@@ -33,10 +35,8 @@ from motia_actors.errors import (
     StoppingError,
     TimeLimitError,
 )
-from motia_actors.messages import Call, Event, Failed, Outcome
-from motia_actors.runner import Effects, Handler
+from motia_actors.messages import Call, Event, Outcome
 from motia_actors.steps.config import Step
-from motia_actors.steps.schedule import Schedule
 from motia_actors.store import Store
 from motia_actors.telemetry.measures import Samples
 from motia_actors.telemetry.spans import Tracer
@@ -46,18 +46,6 @@ logger = logging.getLogger(__name__)
 
 START_S_MAX = 60.0
 DRAIN_LOOK_S = 0.02
-
-
-class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One step, ready to run: its config, its handler and what was decided for it."""
-
-    step: Step
-    handler: Handler
-    effects_for: Callable[[Call], Effects]
-    limit_s: float | None
-    concurrency: int
-    check: Callable[[Any], Failed | None] = lambda _input: None
-    schedule: Schedule | None = None
 
 
 class System:
@@ -113,7 +101,14 @@ class System:
 
     # The ways in.
 
-    def ask(self, step_id: str, call: Call, *, desert: Callable[[], None] | None = None) -> Outcome:
+    def ask(
+        self,
+        step_id: str,
+        call: Call,
+        *,
+        desert: Callable[[], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> Outcome:
         """Have a step run call, and wait for what comes of it.
 
         Args:
@@ -122,6 +117,7 @@ class System:
             desert: Allows the asker's own thread to run the handler, where that is quicker.
                 Called from another thread should the handler run past its limit there: it
                 answers the client, and the asker, once it is back, gets DesertedError.
+            on_wait: Called before the asker's thread waits for anything but the handler.
 
         Raises:
             MailboxFullError: too much waits for the step already.
@@ -148,6 +144,10 @@ class System:
         else:
             work = Work(call, limit_s=port.limit_s)
             cell.mailbox.put(work)
+        if not work.answer.is_done:
+            port.trust.waited(is_long=False)
+            if on_wait is not None:
+                on_wait()
         try:
             return work.answer.result(port.limit_s)
         except TimeLimitError:
@@ -156,6 +156,11 @@ class System:
             if work.answer.set_error(error):
                 raise error from None
             return work.answer.result(0.0)
+
+    def is_swift(self, step_id: str) -> bool:
+        """Its last calls took next to no time, and nothing waits for it."""
+        port = self.table.ports.get(step_id)
+        return port is not None and port.trust.is_swift and not port.cell.mailbox.depth
 
     def _run_inline(self, actor: StepActor, work: Work) -> bool:
         if not self._inline.acquire_nowait():
@@ -339,12 +344,12 @@ class System:
         return {
             "running": self.running.count,
             "stopping": self._is_stopping,
-            "actors": {name: _figures(cell) for name, cell in self._tree.cells.items()},
+            "actors": {name: cell_figures(cell) for name, cell in self._tree.cells.items()},
             "steps": {
                 port.step.id: {
                     "name": port.step.name,
                     "concurrency": port.concurrency,
-                    **_figures(port.cell),
+                    **cell_figures(port.cell),
                     **self._measured(self._meters[port.step.id]),
                 }
                 for port in self.table.ports.values()
@@ -387,13 +392,3 @@ class System:
 
     def _is_quiet(self) -> bool:
         return not self._tree.deliveries.count and not self.running.count
-
-
-def _figures(cell: Cell) -> dict[str, Any]:
-    return {
-        "status": cell.status,
-        "restarts": cell.restarts,
-        "suspensions": cell.suspensions,
-        "last_error": cell.last_error,
-        "mailbox": msgspec.to_builtins(cell.mailbox.statistics()),
-    }

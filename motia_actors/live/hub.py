@@ -86,9 +86,9 @@ class Live:
         """The application, with upgrades of any path and event streams served here."""
 
         def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            if "HTTP_UPGRADE" in environ and is_upgrade(environ):
-                return self._upgrade(environ, start_response)
-            if environ["PATH_INFO"].startswith("/__motia/s"):
+            if self.is_for(environ):
+                if is_upgrade(environ):
+                    return self._upgrade(environ, start_response)
                 place = place_of(environ)
                 if place is not None:
                     return self._events(place, environ, start_response)
@@ -96,17 +96,21 @@ class Live:
 
         return serve
 
+    @staticmethod
+    def is_for(environ: dict[str, Any]) -> bool:
+        """The request may be one that is served here: a quick look."""
+        return "HTTP_UPGRADE" in environ or environ["PATH_INFO"].startswith("/__motia/s")
+
     def begin_stop(self) -> None:
         """Send every client to another process."""
         self._is_stopping = True
-        # A worker that lends its loop closes what it handed over itself.
-        if self.thread.is_own:
+        if self.thread.is_running:
             self.thread.call(self._close_all)
 
     def stop(self) -> None:
         """Close what is open, and end the threads."""
         self.begin_stop()
-        if self.thread.is_own:
+        if self.thread.is_running:
             self.thread.call(self._tell_if_empty)
             self._emptied.wait(CLOSE_S_MAX)
             self.thread.stop()
@@ -191,9 +195,6 @@ class Live:
         headers: Headers,
         make: Callable[[], asyncio.Protocol],
     ) -> Iterable[bytes]:
-        offered = environ.get("motia_actors.loop")
-        if offered is not None:
-            self.thread.adopt(offered)
         return take_over(environ, start_response, status, headers, make, loop=self.thread)
 
     def _check_room(self, environ: dict[str, Any], why_not: str) -> None:

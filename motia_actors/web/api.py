@@ -56,15 +56,26 @@ _PROBLEMS_MAX = 100
 class Asker(Protocol):
     """Hands a call to a step's actor."""
 
-    def ask(self, step_id: str, call: Call, *, desert: Callable[[], None] | None = None) -> Outcome:
+    def ask(
+        self,
+        step_id: str,
+        call: Call,
+        *,
+        desert: Callable[[], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> Outcome:
         """Block until the step answered.
 
         desert allows the calling thread to run the handler; it answers the client from another
-        thread should the handler hang.
+        thread should the handler hang. on_wait is called before the thread waits.
 
         Raises:
             MotiaError: it cannot answer now, or did not in time.
         """
+        ...
+
+    def is_swift(self, step_id: str) -> bool:
+        """Its last calls took next to no time, and nothing waits for it."""
         ...
 
 
@@ -156,6 +167,11 @@ class Front:
         """Answer a request, as WSGI has it. Any number of threads may call it."""
         return self.app(environ, start_response)
 
+    def is_swift(self, environ: dict[str, Any]) -> bool:
+        """Whether the request is for a step that answers in next to no time."""
+        endpoint = self._router.peek(environ)
+        return endpoint.__class__ is _StepEndpoint and endpoint.is_swift
+
     def mount(self, routes: Iterable[ApiRoute]) -> None:
         """Serve these routes from the next request on; earlier ones win.
 
@@ -207,6 +223,12 @@ class _StepEndpoint:
         self._name = route.name or route.step_id
         self._body = None if front.settings.validate == "off" else route.body
 
+    @property
+    def is_swift(self) -> bool:
+        """Its step answers in next to no time."""
+        front = self._front
+        return front.offload is None and front.asker.is_swift(self._route.step_id)
+
     def __call__(self, req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
         front, route, environ = self._front, self._route, req.env
         trace_id = front.new_trace_id()
@@ -225,7 +247,12 @@ class _StepEndpoint:
                 parent=asked.trace.span_id,
             )
             if front.offload is None:
-                outcome = front.asker.ask(route.step_id, call, desert=late_answer(environ))
+                outcome = front.asker.ask(
+                    route.step_id,
+                    call,
+                    desert=late_answer(environ),
+                    on_wait=environ.get("motia_actors.on_wait"),
+                )
             else:
                 outcome = front.offload(lambda: front.asker.ask(route.step_id, call))
             if isinstance(outcome, Returned):

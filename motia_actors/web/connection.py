@@ -1,4 +1,4 @@
-"""One client's connection on the event loop: reads complete requests, writes their answers.
+"""One client's connection at the poller: reads complete requests, writes their answers.
 
 One request at a time is with a thread; what the client sends meanwhile is kept up to a limit and
 read no further. Slow clients cost a buffer each, never a thread, and each phase has its deadline:
@@ -16,14 +16,16 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from motia_actors.web.environ import base_of, environ_of
 from motia_actors.web.exchange import Exchange
 from motia_actors.web.heads import Head, HeadReader, status_of
+from motia_actors.web.taken import Taken
 
 if TYPE_CHECKING:
     from motia_actors.web.service import Service
+    from motia_actors.web.transport import SocketTransport
 
 HEAD_S_MAX = 10.0
 BODY_S = 10.0
@@ -60,7 +62,7 @@ def refusal(status: str, *, retry_after_s: int = 0) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Speaks HTTP/1 with one client; every call is the loop's."""
+    """Speaks HTTP/1 with one client; every call is the poller's."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -77,11 +79,11 @@ class Connection(asyncio.Protocol):
         self.due_s = 0.0
         """When something must have happened; the service looks now and then."""
         self.address = ""
-        self.taken: asyncio.BaseProtocol | None = None
+        self._taken: Taken | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected, and its handshake is done where there is one."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = cast("SocketTransport", transport)
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         peer = tuple(peer[:2]) if isinstance(peer, tuple) else peer or ""
         self.address = peer[0] if isinstance(peer, tuple) else ""
@@ -194,7 +196,7 @@ class Connection(asyncio.Protocol):
 
     def _hand_on(self, head: Head, body: BinaryIO) -> None:
         environ = environ_of(self._base, head, body, self._body_size)
-        exchange = Exchange(self._service, self, head, environ)
+        exchange = Exchange(self._service, self, head, environ, self._body_size)
         self._head, self._exchange, self._phase = None, exchange, BUSY
         if not self._service.give_nowait(exchange):
             self._exchange = None
@@ -217,7 +219,8 @@ class Connection(asyncio.Protocol):
                 self._give_room()
             return
         self._exchange = None
-        if not exchange.keeps_alive or (self._service.is_leaving and not self._buffer):
+        is_last = (self._service.is_leaving or self.is_at_eof) and not self._buffer
+        if is_last or not exchange.keeps_alive:
             self._close()
             return
         self._phase, self.due_s = WAITING, self._service.now_s() + self._service.cfg.keepalive
@@ -236,18 +239,18 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
 
     def _hand_over(self, exchange: Exchange) -> None:
-        assert exchange.take_over is not None
-        self._transport.write(exchange.take_over_head())
-        protocol = exchange.take_over.make()
-        self._exchange, self._phase, self.taken = None, TAKEN, protocol
-        watched = Watched(protocol, self)
-        self._transport.set_protocol(watched)
-        self._resume_reading()
-        protocol.connection_made(self._transport)
-        if self._buffer:
-            data = bytes(self._buffer)
-            self._buffer.clear()
-            protocol.data_received(data)
+        over = exchange.take_over
+        assert over is not None
+        sock, unsent = self._transport.detach()
+        head, early = unsent + exchange.take_over_head(), bytes(self._buffer)
+        self._exchange, self._phase = None, TAKEN
+        self._buffer.clear()
+        taken = self._taken = Taken(over, self._ended)
+        over.loop.call(lambda: taken.serve(sock, head=head, early=early))
+
+    def _ended(self) -> None:
+        """Whoever took the connection over is done with it; any thread calls."""
+        self._service.poller.call_soon_threadsafe(lambda: self.connection_lost(None))
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
@@ -300,14 +303,15 @@ class Connection(asyncio.Protocol):
         """The worker leaves: end with the request in hand, or at due_s without one."""
         if self._phase == WAITING:
             self.due_s = min(self.due_s, due_s)
-        elif self._phase == TAKEN:
-            begin_close = getattr(self.taken, "begin_close", None)
-            if begin_close is not None:
-                begin_close()
+        elif self._taken is not None:
+            self._taken.begin_close()
 
     def abort(self) -> None:
         """Cut it."""
-        self._transport.abort()
+        if self._taken is not None:
+            self._taken.abort()
+        else:
+            self._transport.abort()
 
     def _close(self) -> None:
         self._phase, self.due_s = CLOSING, self._service.now_s() + WRITE_S_MAX
@@ -324,31 +328,3 @@ class Connection(asyncio.Protocol):
             self._resume_reading()
         else:
             self._transport.close()
-
-
-class Watched(asyncio.Protocol):
-    """Passes everything on to the protocol that took a connection over; sees its end."""
-
-    def __init__(self, protocol: Any, connection: Connection) -> None:
-        self._protocol, self._connection = protocol, connection
-
-    def data_received(self, data: bytes) -> None:
-        """Pass it on."""
-        self._protocol.data_received(data)
-
-    def eof_received(self) -> Any:
-        """Pass it on."""
-        return self._protocol.eof_received()
-
-    def pause_writing(self) -> None:
-        """Pass it on."""
-        self._protocol.pause_writing()
-
-    def resume_writing(self) -> None:
-        """Pass it on."""
-        self._protocol.resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Count the connection no longer."""
-        self._connection.connection_lost(exc)
-        self._protocol.connection_lost(exc)

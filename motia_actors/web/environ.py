@@ -21,6 +21,7 @@ def base_of(cfg: Config, *, peer: object, own: object) -> dict[str, Any]:
     peer and own are its addresses as the socket tells them: a text for unix sockets.
     """
     base = {**base_environ(cfg), "wsgi.multithread": True}
+    base["SCRIPT_NAME"] = os.environ.get("SCRIPT_NAME", "")
     if isinstance(peer, tuple):
         base["REMOTE_ADDR"], base["REMOTE_PORT"] = peer[0], str(peer[1])
     else:
@@ -37,7 +38,7 @@ def environ_of(base: dict[str, Any], head: Head, body: BinaryIO, size: int) -> d
         ConfigurationProblem: its path is not below SCRIPT_NAME.
     """
     environ = base.copy()
-    script_name = os.environ.get("SCRIPT_NAME", "")
+    script_name = base["SCRIPT_NAME"]
     for name, value in head.headers:
         if name == "CONTENT-TYPE":
             environ["CONTENT_TYPE"] = value

@@ -1,7 +1,7 @@
-"""One request being answered, on a thread of the pool.
+"""One request being answered, on a thread of the pool or on the poller's own.
 
-What `wire` makes of the application's answer is collected here and handed to the event loop, in
-one piece where the answer is one.
+What `wire` makes of the application's answer is collected here and handed to the poller, in one
+piece where the answer is one.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from motia_actors.threads import Signal, allocate_lock
 from motia_actors.web.heads import Head
+from motia_actors.web.loop import LoopThread
 from motia_actors.web.wire import Answer, head_of, lines_of
 
 if TYPE_CHECKING:
     import asyncio
     from types import SimpleNamespace
+
+    from motia_actors.web.poller import Poller
 
 PIECE_BYTES = 65536
 """So much of an answer is collected before it is handed on."""
@@ -36,7 +39,7 @@ class Host(Protocol):
     log: Any
     app: Callable[[dict[str, Any], Any], Iterable[bytes]]
     is_leaving: bool
-    loop: asyncio.AbstractEventLoop
+    poller: Poller
 
     def send(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
         """Write a piece of the answer, or the last one."""
@@ -56,12 +59,16 @@ class Host(Protocol):
 
 
 class TakeOver:
-    """Who wants the connection, and what is said first."""
+    """Who wants the connection, on which loop, and what is said first."""
 
     def __init__(
-        self, status: str, headers: list[tuple[str, str]], make: Callable[[], asyncio.Protocol]
+        self,
+        status: str,
+        headers: list[tuple[str, str]],
+        make: Callable[[], asyncio.Protocol],
+        loop: LoopThread,
     ) -> None:
-        self.status, self.headers, self.make = status, headers, make
+        self.status, self.headers, self.make, self.loop = status, headers, make, loop
 
 
 class Exchange:
@@ -69,9 +76,15 @@ class Exchange:
 
     Args:
         owner: The connection that waits for the answer.
+        size: Of the body, in bytes.
     """
 
-    def __init__(self, host: Host, owner: Any, head: Head, environ: dict[str, Any]) -> None:
+    def __init__(
+        self, host: Host, owner: Any, head: Head, environ: dict[str, Any], size: int = 0
+    ) -> None:
+        self.size = size
+        self.is_on_poller = self.is_lent = False
+        """Answered by a thread of the poller; which leads nobody meanwhile."""
         self.owner, self.head, self.environ = owner, head, environ
         self.answer = Answer(head, self.sendall)
         self.take_over: TakeOver | None = None
@@ -81,15 +94,15 @@ class Exchange:
         self.is_cut = False
         """The connection is gone."""
         self.on_cut: Callable[[], None] | None = None
-        """Called on the loop when it goes."""
+        """Called by the poller when it goes."""
         self.on_eof: Callable[[], None] | None = None
-        """Called on the loop when the client has said that it sends no more."""
+        """Called by the poller when the client has said that it sends no more."""
         self._host = host
+        self._whole: bytes | None = None
         self._parts: list[bytes] = []
         self._size = 0
         self._settled = allocate_lock()  # Taken by whoever answers: the handler or `desert`.
         environ["motia_actors.take_over"] = self._take_over
-        environ["motia_actors.loop"] = host.loop
         environ["motia_actors.desert"] = self.desert
         environ["motia_actors.on_cut"] = self._watch_cut
         environ["wsgi.early_hints"] = self._early_hints
@@ -112,20 +125,45 @@ class Exchange:
             self._fail()
         if not self._settled.acquire(blocking=False):
             return False
+        answer = self.answer  # The one that says it failed, where it did.
         if self.take_over is None:
             self.keeps_alive = not answer.should_close()
-        host.send(self, b"".join(self._parts), is_end=True)
-        if host.log.access_log_enabled:
-            passed = timedelta(seconds=time.monotonic() - begun_s)
-            if self.take_over is not None:
-                answer.status, answer.headers = self.take_over.status, self.take_over.headers
-            host.log.access(answer, self.head, self.environ, passed)
-        host.done(self)
-        # The environment names the exchange, which names it: what is large must not wait until the
-        # garbage collector finds the two.
-        self.environ.pop("wsgi.input", None)
-        self._parts = []
+        data = b"".join(self._parts)
+        if self.is_lent:
+            self._whole = data
+        else:
+            host.send(self, data, is_end=True)
+        try:
+            if host.log.access_log_enabled:
+                passed = timedelta(seconds=time.monotonic() - begun_s)
+                if self.take_over is not None:
+                    answer.status, answer.headers = self.take_over.status, self.take_over.headers
+                host.log.access(answer, self.head, self.environ, passed)
+            host.done(self)
+        # A logger of the user's must not take the thread along.
+        except Exception:
+            host.log.exception("Exception in the access log")
+        # Both name the exchange, which names them: none must wait until the garbage collector
+        # finds them, which stops all for a while.
+        self.environ, self._parts = {}, []
+        del self.answer
         return True
+
+    def lend(self) -> None:
+        """Be answered by the poller's own thread, as long as nothing has to be waited for."""
+        self.is_lent = self.is_on_poller = True
+        self.environ["motia_actors.on_wait"] = self._begin_wait
+        self._host.poller.lend(self)
+
+    def _begin_wait(self) -> None:
+        if self.is_lent:
+            self.is_lent = False
+            self._host.poller.cede()
+
+    def finish(self) -> None:
+        """Write the answer of a thread that was lent; the poller calls."""
+        if self._whole is not None:
+            self.owner.answer(self, self._whole, is_end=True)
 
     def _respond(self) -> None:
         answer = self.answer
@@ -153,10 +191,11 @@ class Exchange:
     def _flush(self) -> None:
         if self.is_cut or self._settled.locked():
             raise _CutError
+        self._begin_wait()
         data, self._parts, self._size = b"".join(self._parts), [], 0
         room = self.room = self.room or Signal()
         self._host.send(self, data, is_end=False)
-        # The loop sets it at once where there is room, when the client has read, and at the end.
+        # It is set at once where there is room, when the client has read, and at the end.
         room.wait()
 
     def _fail(self) -> None:
@@ -188,9 +227,13 @@ class Exchange:
             callback()
 
     def _take_over(
-        self, status: str, headers: list[tuple[str, str]], make: Callable[[], asyncio.Protocol]
+        self,
+        status: str,
+        headers: list[tuple[str, str]],
+        make: Callable[[], asyncio.Protocol],
+        loop: LoopThread,
     ) -> None:
-        self.take_over = TakeOver(status, headers, make)
+        self.take_over = TakeOver(status, headers, make, loop)
 
     def take_over_head(self) -> bytes:
         """What is sent before the connection changes hands."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import falcon
 
 from motia_actors.errors import UsageError
@@ -9,6 +11,11 @@ from motia_actors.web.answers import Endpoint, Response
 from motia_actors.web.limits import Limits
 from motia_actors.web.paths import route_path
 from motia_actors.web.routes import Table
+
+_FOUND = "motia_actors.found"
+"""Key of the environment: the table that was searched for it, and what was found."""
+
+Hit = tuple[Endpoint, dict[str, str]]
 
 
 class Found:
@@ -28,6 +35,9 @@ class Found:
         self._endpoint(req, resp, self._params)
 
 
+_NOTHING = (None, None)
+
+
 class Router:
     """Finds endpoints in `table`, which may be replaced while requests run."""
 
@@ -40,12 +50,28 @@ class Router:
         """Refuse: routes are mounted as a whole."""
         raise UsageError(f"route {uri_template!r}: mount routes with Front.mount")
 
+    def peek(self, environ: dict[str, Any]) -> Endpoint | None:
+        """The endpoint that `find` will find for this request, if there is one."""
+        if len(environ["PATH_INFO"]) > self._path_chars_max:
+            return None
+        try:
+            path = route_path(environ)
+        except ValueError:
+            return None
+        table = self.table
+        found = table.find(environ["REQUEST_METHOD"], path)
+        environ[_FOUND] = table, found
+        return None if found is None else found[0]
+
     def find(self, uri: str, req: falcon.Request) -> tuple[Router, Found, dict[str, str], None]:
         """What answers the request, in the form falcon wants.
 
         Raises:
             falcon.HTTPError: nothing does.
         """
+        known: tuple[object, Hit | None] = req.env.get(_FOUND, _NOTHING)
+        if known[0] is self.table and known[1] is not None:
+            return self, Found(*known[1]), {}, None
         if len(uri) > self._path_chars_max:
             raise falcon.HTTPUriTooLong(title="Path is too long")
         try:

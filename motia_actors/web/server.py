@@ -8,6 +8,7 @@ to stop (TERM), and gone.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -113,6 +114,10 @@ def _tie(member: Member, worker: Worker) -> None:
             # The one error that gunicorn tells as a sentence instead of a traceback.
             raise AppImportError(str(error)) from error
         _on_term(member.begin_stop)
+        # What is there by now stays: each look of the garbage collector at all of it would hold up
+        # every request for longer than most take.
+        gc.collect()
+        gc.freeze()
 
     def on_gone(arbiter: Any, worker: Any) -> None:
         member.stop(drain_s=max(1.0, worker.cfg.graceful_timeout - STOP_MARGIN_S))

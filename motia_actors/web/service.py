@@ -1,8 +1,8 @@
-"""What the connections of a worker share: limits, threads, and the way back to the event loop."""
+"""What the connections of a worker share: limits, threads, and the way back to the poller."""
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -14,9 +14,13 @@ from gunicorn.http.message import _ip_in_allow_list
 from motia_actors.web.connection import Connection
 from motia_actors.web.exchange import Exchange, Host
 from motia_actors.web.heads import Head, frozen
+from motia_actors.web.poller import Poller
 from motia_actors.web.threadpool import ThreadPool
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+LENT_BODY_BYTES_MAX = 16 * 1024
+"""Of a request that the poller's own thread answers: to read a large one takes its time."""
 
 
 class Hooks:
@@ -30,7 +34,10 @@ class Hooks:
 
 
 class Service(Host):
-    """Serves an application to any number of connections on one loop.
+    """Serves an application to any number of connections of one poller.
+
+    An application may have `is_swift`, which tells of an environment that its request is answered
+    in less time than it takes to hand it to a thread: such a one is answered by the poller's own.
 
     Args:
         body_bytes_max: Of a request, once its coding is off; more is a 413.
@@ -44,7 +51,7 @@ class Service(Host):
         log: Any,
         app: App,
         *,
-        loop: asyncio.AbstractEventLoop,
+        poller: Poller,
         pool: ThreadPool,
         hooks: Hooks | None = None,
         body_bytes_max: int,
@@ -56,7 +63,12 @@ class Service(Host):
         self.is_leaving = False
         self.connections: set[Connection] = set()
         self.now_s = time.monotonic
-        self.loop, self._pool, self._hooks = loop, pool, hooks or Hooks()
+        self.poller, self._pool, self._hooks = poller, pool, hooks or Hooks()
+        # Where threads run at the same time, one for all would be the slower way.
+        can_lend = getattr(sys, "_is_gil_enabled", lambda: True)()
+        self._is_swift: Callable[[dict[str, Any]], bool] = (
+            getattr(app, "is_swift", _never) if can_lend else _never
+        )
         self._per_address_max = connections_per_address_max
         self._per_address: Counter[str] = Counter()
         self._returned: deque[tuple[Exchange, bytes | None, bool]] = deque()
@@ -96,8 +108,16 @@ class Service(Host):
         for connection in list(self.connections):
             connection.begin_leave(due_s)
 
+    def abort(self) -> None:
+        """Cut every connection."""
+        for connection in list(self.connections):
+            connection.abort()
+
     def give_nowait(self, exchange: Exchange) -> bool:
         """Let a thread answer; False where too many requests wait for one."""
+        if exchange.size <= LENT_BODY_BYTES_MAX and self._is_swift(exchange.environ):
+            exchange.lend()
+            return True
         return self._pool.give_nowait(exchange.run)
 
     def begin(self, head: Head) -> None:
@@ -109,20 +129,21 @@ class Service(Host):
         self._hooks.done(exchange.head, exchange.environ, exchange.answer)
 
     def send(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
-        """Have the loop write; any thread calls."""
+        """Have the poller write; any thread calls."""
         self._return((exchange, data, is_end))
 
     def desert(self, exchange: Exchange) -> None:
-        """Have the loop answer for a thread that is stuck, and start another."""
-        self._pool.replace()
+        """Have the poller answer for a thread that is stuck, and start another."""
+        if not exchange.is_on_poller:  # That one sees to itself.
+            self._pool.replace()
         self._return((exchange, None, True))
 
     def _return(self, item: tuple[Exchange, bytes | None, bool]) -> None:
         self._returned.append(item)
-        # Said after the item is there: the loop lowers the flag before it looks.
+        # Said after the item is there: the poller lowers the flag before it looks.
         if not self._is_woken:
             self._is_woken = True
-            self.loop.call_soon_threadsafe(self._take_returned)
+            self.poller.call_soon_threadsafe(self._take_returned)
 
     def _take_returned(self) -> None:
         self._is_woken = False
@@ -133,3 +154,7 @@ class Service(Host):
                 exchange.owner.desert(exchange)
             else:
                 exchange.owner.answer(exchange, data, is_end=is_end)
+
+
+def _never(_environ: dict[str, Any]) -> bool:
+    return False

@@ -43,12 +43,11 @@ def take_over(
 ) -> Iterable[bytes]:
     """Answer with this head, then have the protocol that make answers serve the connection.
 
-    make is called on the loop's thread, once the head was sent; loop serves connections of
-    gunicorn's own workers.
+    make is called on the loop's thread; it serves the connection from then on.
     """
     offer = environ.get(OFFER)
     if offer is not None:
-        offer(status, headers, make)
+        offer(status, headers, make, loop)
         return ()
     start_response(status, headers)
     response = getattr(start_response, "__self__", None)

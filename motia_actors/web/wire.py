@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from gunicorn import SERVER
@@ -40,25 +40,36 @@ def _code(status: str) -> int:
     return int(status[:3])
 
 
-def lines_of(headers: Iterable[tuple[str, str]]) -> tuple[str, int | None]:
+@functools.lru_cache(maxsize=1024)
+def _shape(names: tuple[str, ...]) -> tuple[str, int | None]:
+    """Lines for headers of these names, their values left open; the place of the length's."""
+    lines, at_length = [], None
+    for at, name in enumerate(names):
+        lower = _lower(name)
+        lines.append(name.replace("%", "%%") + ": %s\r\n" if lower else "%.0s")
+        if lower == "content-length":
+            at_length = at
+    return "".join(lines), at_length
+
+
+def lines_of(headers: Sequence[tuple[str, str]]) -> tuple[str, int | None]:
     """The headers as lines, and the length of the body that they declare.
 
     Raises:
         InvalidResponseHeaderName: a name is no token.
         InvalidResponseHeader: a value has a line break, or another character that none may have.
     """
-    lines: list[str] = []
-    length: int | None = None
-    for name, value in headers:
-        lower = _lower(name)
-        # Printable ASCII, as nearly all are: told without an expression.
-        if not (value.isascii() and value.isprintable()) and not HEADER_VALUE_RE.fullmatch(value):
-            raise InvalidResponseHeader(repr(name))  # The value may be a secret.
-        if lower:
-            if lower == "content-length":
-                length = int(value)
-            lines.append(f"{name}: {value}\r\n")
-    return "".join(lines), length
+    if not headers:
+        return "", None
+    names, values = zip(*headers, strict=True)
+    together = "".join(values)
+    # Printable ASCII, as nearly all are: told without an expression, and of all in one.
+    if not (together.isascii() and together.isprintable()):
+        for name, value in headers:
+            if not HEADER_VALUE_RE.fullmatch(value):
+                raise InvalidResponseHeader(repr(name))  # The value may be a secret.
+    shape, at_length = _shape(names)
+    return shape % values, None if at_length is None else int(values[at_length])
 
 
 class _Dates:

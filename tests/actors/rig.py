@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from motia_actors.actors.janitor import Retention
-from motia_actors.actors.system import StepPlan, System
+from motia_actors.actors.plan import StepPlan
+from motia_actors.actors.system import System
 from motia_actors.clock import Clock, SystemClock
 from motia_actors.messages import Call, Event, Failed, Outcome, Returned, StepKind
 from motia_actors.payload import encode

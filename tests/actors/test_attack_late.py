@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from motia_actors.actors.plan import StepPlan
 from motia_actors.actors.step import StepActor
-from motia_actors.actors.system import StepPlan
 from motia_actors.messages import Call, Failed, Outcome, Returned
 from motia_actors.promise import Promise
 from motia_actors.threads import NativeThread, Signal

@@ -9,8 +9,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from motia_actors.actors.inline import CALLS_MIN, QUICK_S, Permits, Trust
-from motia_actors.actors.system import StepPlan
+from motia_actors.actors.inline import (
+    CALLS_MIN,
+    HELD_S,
+    QUICK_S,
+    SWIFT_CALLS_MAX,
+    SWIFT_CALLS_MIN,
+    SWIFT_S,
+    Permits,
+    Trust,
+)
+from motia_actors.actors.plan import StepPlan
 from motia_actors.actors.work import Work
 from motia_actors.errors import DesertedError
 from motia_actors.messages import Call, Returned
@@ -40,6 +49,50 @@ def test_trust_that_was_lost_does_not_come_back() -> None:
         trust.seen(0.0)
 
     assert not trust.is_given
+
+
+def swift_calls(trust: Trust) -> int:
+    """How many more swift calls in a row it takes."""
+    for count in range(2 * SWIFT_CALLS_MAX):
+        if trust.is_swift:
+            return count
+        trust.seen(SWIFT_S / 2)
+    raise AssertionError("never")
+
+
+def test_a_step_is_swift_after_many_calls_in_a_row_that_take_next_to_no_time() -> None:
+    trust = Trust()
+
+    assert swift_calls(trust) == SWIFT_CALLS_MIN
+    trust.seen(SWIFT_S)
+    assert not trust.is_swift
+    assert trust.is_given
+
+    assert swift_calls(trust) == SWIFT_CALLS_MIN
+
+
+def test_a_step_that_held_up_others_takes_twice_as_long_to_be_swift_again() -> None:
+    trust, counts = Trust(), list[int]()
+
+    for _ in range(10):
+        counts.append(swift_calls(trust))
+        trust.seen(HELD_S)
+        trust.seen(HELD_S)  # It holds nobody up where it is not trusted with that.
+
+    assert counts[:3] == [SWIFT_CALLS_MIN, 2 * SWIFT_CALLS_MIN, 4 * SWIFT_CALLS_MIN]
+    assert counts[-1] == SWIFT_CALLS_MAX
+
+
+def test_a_call_that_did_not_come_back_at_once_ends_it_and_so_does_a_hang() -> None:
+    trust = Trust()
+    swift_calls(trust)
+
+    trust.waited(is_long=False)
+    assert not trust.is_swift
+    swift_calls(trust)
+    trust.lose()
+
+    assert not trust.is_swift
 
 
 def test_no_more_permits_are_given_than_there_are() -> None:
@@ -126,6 +179,30 @@ def test_a_trusted_step_runs_on_the_askers_thread(*, is_async: bool) -> None:
     with trusting(step) as rig:
         assert ask(rig, step, "x") == Returned(threading.get_ident())
         assert rig.ask(step, "x") != Returned(threading.get_ident())
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_whoever_asks_is_told_before_he_waits_and_not_where_he_does_not(*, waits: bool) -> None:
+    async def work(call: Call) -> object:
+        if call.input == "wait":
+            await asyncio.sleep(0.001)
+        return None
+
+    step, told = plan(work, is_async=True), list[bool]()
+
+    with trusting(step) as rig:
+        for _ in range(SWIFT_CALLS_MIN):
+            ask(rig, step, "x")
+        assert rig.system.is_swift(step.step.id)
+        rig.system.ask(
+            step.step.id,
+            call("wait" if waits else "x"),
+            desert=lambda: None,
+            on_wait=lambda: told.append(True),
+        )
+
+        assert told == [True] * waits
+        assert rig.system.is_swift(step.step.id) is not waits
 
 
 def test_an_async_handler_that_waits_goes_on_on_the_actors_thread() -> None:

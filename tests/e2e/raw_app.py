@@ -7,6 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+from motia_actors.web.loop import LoopThread
+
+LOOP = LoopThread()
+
 
 class Echo(asyncio.Protocol):
     """Says back what it hears."""
@@ -25,21 +29,30 @@ class Echo(asyncio.Protocol):
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Answer by the path."""
     path = environ["PATH_INFO"]
-    if path == "/take":
+    if path.endswith("/take"):
         headers = [("Upgrade", "echo"), ("Connection", "Upgrade")]
-        environ["motia_actors.take_over"]("101 Switching Protocols", headers, Echo)
+        environ["motia_actors.take_over"]("101 Switching Protocols", headers, Echo, LOOP)
         return []
-    if path == "/boom":
+    if path == "/lent/hang":
+        time.sleep(2.0)
+    if path.endswith("/boom"):
         raise RuntimeError("hunter2")
     if path == "/slow":
         time.sleep(0.5)
-    if path == "/stream":
+    if path.endswith("/stream"):
         start_response("200 OK", [])
         return (b"%d," % number for number in range(3))
-    if path == "/big":
+    if path.endswith("/big"):
         start_response("200 OK", [("Content-Length", str(8 << 20))])
         return (b"x" * (1 << 20) for _ in range(8))
     body = b"%s %s " % (environ["REQUEST_METHOD"].encode(), path.encode())
     body += environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
+
+
+def _is_swift(environ: dict[str, Any]) -> bool:
+    return bool(environ["PATH_INFO"].startswith("/lent"))
+
+
+app.is_swift = _is_swift  # type: ignore[attr-defined]  # what the worker looks for

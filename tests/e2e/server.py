@@ -135,6 +135,26 @@ def write_project(target: Path, files: Mapping[str, str]) -> Path:
     return target
 
 
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost that nobody trusts yet, and its key."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += [
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-keyout",
+        str(key),
+        "-out",
+        str(cert),
+    ]
+    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
+
+
 class Server:
     """gunicorn and its workers, in a process group of their own."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.battery.crew import note
-from tests.e2e.server import ROOT, START_S_MAX, free_port, wait_until
+from tests.e2e.server import ROOT, START_S_MAX, free_port, make_certificate, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +55,8 @@ HOSTILE = {
 class Raw:
     """gunicorn with an application for the wire."""
 
-    def __init__(self, folder: Path, kind: str, *options: str) -> None:
+    def __init__(self, folder: Path, kind: str, *options: str, cert: Path | None = None) -> None:
+        self._trust = None if cert is None else ssl.create_default_context(cafile=str(cert))
         self.port, self.log_path = free_port(), folder / "gunicorn.log"
         command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{self.port}", "-k", kind]
         command += ["--no-control-socket", "--threads", "4", "--keep-alive", "5", *options]
@@ -69,7 +72,13 @@ class Raw:
         return False
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), ANSWER_S_MAX)
+        client = socket.create_connection(("127.0.0.1", self.port), ANSWER_S_MAX)
+        if self._trust is None:
+            return client
+        # An end without TLS's own word for it is an error.
+        return self._trust.wrap_socket(
+            client, server_hostname="localhost", suppress_ragged_eofs=False
+        )
 
     def ask(self, *parts: bytes) -> bytes:
         """Send the parts, and answer all that comes until the connection ends."""
@@ -96,9 +105,11 @@ def rest(client: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, kind: str = OURS, *options: str) -> Iterator[Raw]:
+def serving(
+    folder: Path, kind: str = OURS, *options: str, cert: Path | None = None
+) -> Iterator[Raw]:
     """A server for the time of the block."""
-    raw = Raw(folder, kind, *options)
+    raw = Raw(folder, kind, *options, cert=cert)
     try:
         yield raw
     finally:
@@ -245,3 +256,65 @@ def test_honest_requests_are_quick_beside_hundreds_of_slow_clients(raw: Raw) -> 
         heads[0].settimeout(15.0)
         assert rest(heads[0]).startswith(b"HTTP/1.1 408 ")
         assert len(idle) == 300
+
+
+def test_answers_of_the_pollers_own_thread_are_those_of_any_other(raw: Raw) -> None:
+    def asked(path: str, *more: bytes) -> bytes:
+        data = raw.ask(b"POST %b HTTP/1.1\r\n" % path.encode() + b"\r\n".join(more))
+        return re.sub(rb"\r\nDate: [^\r]*", b"", data).replace(b"/lent", b"/pool")
+
+    for path in ("/e", "/stream", "/big", "/boom"):
+        sent = [b"Host: x", b"Connection: close", b"Content-Length: 2", b"", b"{}"]
+        assert asked("/lent" + path, *sent) == asked("/pool" + path, *sent)
+
+
+def test_a_handler_that_hangs_on_the_pollers_thread_holds_up_its_own_client_only(raw: Raw) -> None:
+    with raw.connect() as stuck:
+        stuck.sendall(b"GET /lent/hang HTTP/1.1\r\n" + CLOSE + b"\r\n")
+        wait_until(lambda: b"200" in raw.ask(b"GET /lent/e HTTP/1.0\r\n\r\n"), what="an answer")
+
+        took_s = max(took(raw) for _ in range(20))
+
+        assert rest(stuck).endswith(b"GET /lent/hang ")
+        assert took_s < 1.0
+
+
+def test_requests_in_one_piece_are_answered_in_order_by_either_thread(raw: Raw) -> None:
+    paths = [b"/lent/%d" % n if n % 3 else b"/%d" % n for n in range(60)]
+    data = b"".join(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in paths)
+
+    answer = raw.ask(data + b"GET /end HTTP/1.1\r\n" + CLOSE + b"\r\n")
+
+    assert re.findall(rb"GET (/\S+) ", answer) == [*paths, b"/end"]
+
+
+def test_a_connection_is_taken_over_from_the_pollers_thread(raw: Raw) -> None:
+    with raw.connect() as client:
+        client.sendall(b"GET /lent/take HTTP/1.1\r\nHost: x\r\n\r\nearly")
+        received = b""
+        while not received.endswith(b"echo:early"):
+            received += client.recv(1000)
+        client.sendall(b"more")
+        assert client.recv(100) == b"echo:more"
+
+
+def test_a_client_that_does_not_read_a_lent_answer_holds_up_nobody(raw: Raw) -> None:
+    with raw.connect() as client:
+        client.sendall(b"GET /lent/big HTTP/1.1\r\n" + CLOSE + b"\r\n")
+
+        assert max(took(raw) for _ in range(20)) < 1.0
+
+        assert len(rest(client)) > 8 << 20
+
+
+def test_tls_tells_of_the_end_and_serves_many(tmp_path: Path) -> None:
+    cert, key = make_certificate(tmp_path)
+    with serving(tmp_path, OURS, "--certfile", str(cert), "--keyfile", str(key), cert=cert) as raw:
+        answer = raw.ask(b"POST /lent/e HTTP/1.1\r\n" + CLOSE + b"Content-Length: 2\r\n\r\n{}")
+        assert answer.endswith(b"POST /lent/e {}")
+        big = raw.ask(b"GET /big HTTP/1.1\r\n" + CLOSE + b"\r\n")
+        assert len(big) > 8 << 20
+        with raw.connect() as client:
+            for number in range(50):
+                client.sendall(b"GET /lent/%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
+                assert client.recv(1000).endswith(b"GET /lent/%d " % number)

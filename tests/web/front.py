@@ -19,11 +19,22 @@ class Steps:
 
     def __init__(self) -> None:
         self.handlers: dict[str, Handler] = {}
+        self.swift: set[str] = set()
         self.routes: list[ApiRoute] = []
         self.calls: list[Call] = []
         self.logged: list[tuple[str, str]] = []
 
-    def ask(self, step_id: str, call: Call, *, desert: Callable[[], None] | None = None) -> Outcome:
+    def is_swift(self, step_id: str) -> bool:
+        return step_id in self.swift
+
+    def ask(
+        self,
+        step_id: str,
+        call: Call,
+        *,
+        desert: Callable[[], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> Outcome:
         self.calls.append(call)
         value = self.handlers[step_id](call.input)
         if isinstance(value, MotiaError):
