@@ -202,6 +202,19 @@ class Connection(asyncio.Protocol):
             self._exchange = None
             self._refuse("503 Service Unavailable", retry_after_s=1)
 
+    def send_now(self, data: bytes) -> int:
+        """Send as much of an answer as goes at once; for the thread that has made it."""
+        return self._transport.send_now(data)
+
+    def has_more(self, exchange: Exchange) -> bool:
+        """Something is to be done once the exchange is over; any thread calls.
+
+        What comes later wakes the poller by itself.
+        """
+        return bool(
+            self._buffer or self.is_at_eof or not exchange.keeps_alive or self._service.is_leaving
+        )
+
     def answer(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
         """Write what a thread has made of an answer."""
         if exchange is not self._exchange:
@@ -213,7 +226,8 @@ class Connection(asyncio.Protocol):
         if exchange.take_over is not None and is_end:
             self._hand_over(exchange)
             return
-        self._transport.write(data)
+        if data:
+            self._transport.write(data)
         if not is_end:
             if not self._is_full:
                 self._give_room()

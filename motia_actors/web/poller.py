@@ -161,8 +161,16 @@ class Poller:
     def call_soon_threadsafe(self, call: Call) -> None:
         """Have call called by the leader."""
         self._soon.append(call)
-        # The leader says that it waits before it looks for the last time: so it finds the call,
-        # or is woken.
+        self.wake()
+
+    def call_in_time(self, call: Call) -> None:
+        """Have call called by the leader the next time that it has something to do."""
+        self._soon.append(call)
+
+    def wake(self) -> None:
+        """Have the leader look what is to be called."""
+        # It says that it waits before it looks for the last time: so it finds the call, or is
+        # woken.
         if self._is_waiting:
             self._is_waiting = False
             with contextlib.suppress(BlockingIOError):

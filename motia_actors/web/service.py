@@ -129,7 +129,13 @@ class Service(Host):
         self._hooks.done(exchange.head, exchange.environ, exchange.answer)
 
     def send(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
-        """Have the poller write; any thread calls."""
+        """Write, or have the poller write; any thread calls."""
+        if is_end and exchange.take_over is None and exchange.room is None:
+            sent = exchange.owner.send_now(data)
+            if sent == len(data):
+                self._return((exchange, b"", True), is_urgent=exchange.owner.has_more(exchange))
+                return
+            data = data[sent:]
         self._return((exchange, data, is_end))
 
     def desert(self, exchange: Exchange) -> None:
@@ -138,12 +144,14 @@ class Service(Host):
             self._pool.replace()
         self._return((exchange, None, True))
 
-    def _return(self, item: tuple[Exchange, bytes | None, bool]) -> None:
+    def _return(self, item: tuple[Exchange, bytes | None, bool], *, is_urgent: bool = True) -> None:
         self._returned.append(item)
         # Said after the item is there: the poller lowers the flag before it looks.
         if not self._is_woken:
             self._is_woken = True
-            self.poller.call_soon_threadsafe(self._take_returned)
+            self.poller.call_in_time(self._take_returned)
+        if is_urgent:
+            self.poller.wake()
 
     def _take_returned(self) -> None:
         self._is_woken = False

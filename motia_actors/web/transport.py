@@ -14,6 +14,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from motia_actors.threads import allocate_lock
+
 READ_BYTES_MAX = 64 * 1024
 HIGH_BYTES = 64 * 1024
 """Unsent bytes at which the protocol is asked to pause."""
@@ -72,6 +74,8 @@ class SocketTransport(asyncio.Transport):
         self._send: Callable[[Any], int] = kind.send.__get__(sock)
         self._fd: int = kind.fileno(sock)
         self._buffer = bytearray()
+        self._guard = allocate_lock()
+        """Held by a thread that sends at once: so long the socket is not closed."""
         self._is_closing = self._is_paused = self._is_lost = self._is_deaf = False
         self._is_at_eof = self._is_half_closed = False
         if head:
@@ -108,6 +112,22 @@ class SocketTransport(asyncio.Transport):
         if len(self._buffer) > HIGH_BYTES and not self._is_paused:
             self._is_paused = True
             self._protocol.pause_writing()
+
+    def send_now(self, data: bytes) -> int:
+        """Send what goes at once and answer how much; for a thread that is alone in writing.
+
+        Trouble is for the loop to find.
+        """
+        # TLS keeps one state for both directions, and the loop may be reading.
+        if self._is_tls or self._buffer:
+            return 0
+        with self._guard:
+            if self._is_closing or self._is_half_closed:
+                return 0
+            try:
+                return self._send(data)
+            except OSError:
+                return 0
 
     def get_write_buffer_size(self) -> int:
         """Unsent bytes."""
@@ -220,7 +240,8 @@ class SocketTransport(asyncio.Transport):
         self._lose(None)
 
     def _let_go(self) -> None:
-        self._is_lost = self._is_closing = True
+        with self._guard:
+            self._is_lost = self._is_closing = True
         self._buffer.clear()
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -51,3 +53,54 @@ def test_a_client_that_never_stops_sending_gets_one_turn_at_a_time(
 
     # One record, and the two that TLS had read already.
     assert sock.read_count == 3
+
+
+class Watching(Loop):
+    """A loop that calls nobody by itself."""
+
+    def remove_reader(self, *_: object) -> None: ...
+
+    def add_writer(self, *_: object) -> None: ...
+
+    def remove_writer(self, *_: object) -> None: ...
+
+    def call_soon(self, call: Callable[..., object], *args: object) -> None:
+        call(*args)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def transport_of(sock: socket.socket) -> SocketTransport:
+    return SocketTransport(cast("asyncio.AbstractEventLoop", Watching()), sock, Sink())
+
+
+def test_a_thread_sends_as_much_as_goes_at_once(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    transport = transport_of(ours)
+
+    assert transport.send_now(b"abc") == 3
+    assert theirs.recv(10) == b"abc"
+
+    large = b"x" * (16 << 20)
+    assert 0 < transport.send_now(large) < len(large)
+    assert transport.send_now(b"more") == 0
+    transport.abort()
+
+
+def test_a_thread_sends_nothing_behind_what_waits_nor_once_it_is_closed(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, _ = pair
+    transport = transport_of(ours)
+    transport.write(b"x" * (16 << 20))
+    assert transport.send_now(b"out of turn") == 0
+
+    transport.abort()
+
+    assert transport.send_now(b"late") == 0
