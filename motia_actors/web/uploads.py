@@ -54,8 +54,10 @@ class Uploads:
 
     def _clean(self) -> None:
         for folder in self._folder.glob("*-*"):
+            if folder.is_symlink():
+                continue  # Not one of ours, wherever it leads.
             try:
-                lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+                lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             except OSError:
                 continue  # Not one of ours.
             try:
@@ -107,7 +109,8 @@ class Uploads:
 
 
 def _open_lock(folder: Path) -> int:
-    return os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.open(folder / _LOCK, flags, 0o600)
 
 
 def remove_files(environ: dict[str, Any]) -> None:
