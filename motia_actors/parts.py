@@ -136,6 +136,7 @@ def store_of(settings: Settings, clock: Clock) -> Store:
         bytes_max=settings.journal_bytes_max,
         age_s=settings.journal_age_s,
     )
+    changes = RingLimits(bytes_max=settings.changes_bytes_max)
     if is_cluster(settings):
         return nats_store(
             settings.store,
@@ -144,6 +145,7 @@ def store_of(settings: Settings, clock: Clock) -> Store:
             map_bytes_max=settings.map_bytes_max,
             value_bytes_max=settings.value_bytes_max,
             journal=journal,
+            changes=changes,
         )
     return LmdbStore(
         path,
@@ -151,6 +153,7 @@ def store_of(settings: Settings, clock: Clock) -> Store:
         map_bytes_max=settings.map_bytes_max,
         value_bytes_max=settings.value_bytes_max,
         journal=journal,
+        changes=changes,
         unsafe_no_sync=settings.unsafe_no_sync,
     )
 

@@ -39,6 +39,8 @@ class Stock(NamedTuple):
     descriptors: int
     threads: int
     children: int
+    master_descriptors: int
+    files: int
     used_bytes: int
     file_bytes: int
 
@@ -52,12 +54,18 @@ def stock_of(server: Server, store: Store, pid: int) -> Stock:
     return Stock(
         memory_mb=rss_mb(pid),
         node_mb=sum(map(rss_mb, children)),
-        descriptors=len(list((process / "fd").iterdir())),
-        threads=len(list((process / "task").iterdir())),
+        descriptors=count_in(process / "fd"),
+        threads=count_in(process / "task"),
         children=len(children),
+        master_descriptors=count_in(Path(f"/proc/{server.process.pid}/fd")),
+        files=sum(path.is_file() for path in (server.project / ".motia").rglob("*")),
         used_bytes=int(store.statistics()["bytes_used"]),
         file_bytes=data_file(server).stat().st_size,
     )
+
+
+def count_in(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir())
 
 
 def data_file(server: Server) -> Path:
