@@ -47,7 +47,7 @@ MEMORY_MB_MORE_MAX, WARMING_MB_MAX = 15.0, 40.0
 """Before it is settled, the oldest worker may meet its first flood and its first deaf client."""
 USED_BYTES_MAX = 8 * 2**20
 """The log of changes, both journals, and some for pages that are not full."""
-FILE_BYTES_MAX = 2 * USED_BYTES_MAX
+FILE_BYTES_MAX = 3 * USED_BYTES_MAX
 """The pages of a large value lie side by side, so some of what is free stays free."""
 
 
