@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from motia_actors.web.answers import Endpoint, Response
 from motia_actors.web.audit import Audit, Reason
 from motia_actors.web.routes import Route
 
+_AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^:/@\[\]]*)(?::[0-9]*)?")
 _READS = frozenset({"GET", "HEAD"})
 _HEADERS = {
     "cache-control": "no-store",
@@ -77,7 +79,7 @@ class Guard:
                 challenges=["Bearer"],
             )
         origin = req.get_header("Origin")
-        if not _is_here(req.host) or (origin and not _is_here(urlsplit(origin).hostname or "?")):
+        if not _is_here(_host_of(req)) or (origin and not _is_here(_host_in(origin))):
             raise falcon.HTTPForbidden(title="Only pages of this machine may do this")
         media_type = (req.content_type or "").partition(";")[0].strip().lower()
         is_json = media_type == "application/json" or media_type.endswith("+json")
@@ -127,6 +129,22 @@ class Guard:
 def _is_relayed(req: falcon.Request) -> bool:
     # A proxy on this machine speaks for others, who are not on it.
     return "HTTP_X_FORWARDED_FOR" in req.env or "HTTP_FORWARDED" in req.env
+
+
+def _host_of(req: falcon.Request) -> str:
+    """The name or address that the request is for, without its port; `?` for what is neither.
+
+    falcon's own reading raises for a port that is no number, or none after its colon.
+    """
+    match = _AUTHORITY.fullmatch(req.env.get("HTTP_HOST", req.env["SERVER_NAME"]))
+    return match[1] if match else "?"
+
+
+def _host_in(origin: str) -> str:
+    try:
+        return urlsplit(origin).hostname or "?"
+    except ValueError:
+        return "?"
 
 
 def _is_here(host: str) -> bool:
