@@ -19,6 +19,7 @@ from gunicorn.http.errors import (
     ExpectationFailed,
     ForbiddenProxyRequest,
     InvalidHeader,
+    InvalidRequestLine,
     LimitRequestHeaders,
     LimitRequestLine,
     NoMoreData,
@@ -207,6 +208,9 @@ class HeadReader:
         # It also joins folded lines, which gunicorn refuses unless told otherwise.
         if (b"\r\n " in data or b"\r\n\t" in data) and not self._cfg.permit_obsolete_folding:
             raise ObsoleteFolding("a header")
+        # And it takes any number of blanks in a request line.
+        if line is None and not self._is_eager and data.count(b" ", 0, data.find(b"\r\n")) != 2:
+            raise InvalidRequestLine(data[:80].decode("latin-1"))
         source = _Buffer(data, self)
         try:
             head = Head(self._cfg, source, self._peer, self._count + 1)

@@ -183,6 +183,16 @@ def test_a_host_that_can_be_is_taken(host: bytes) -> None:
     assert HeadReader(CFG, "").read(bytearray(sent)) is not None
 
 
+@pytest.mark.parametrize(
+    "line", [b"GET  /a HTTP/1.1", b"GET /a  HTTP/1.1", b" GET /a HTTP/1.1", b"GET /a HTTP/1.1 "]
+)
+def test_blanks_of_a_request_line_are_single(line: bytes) -> None:
+    with pytest.raises(Exception) as caught:
+        HeadReader(CFG, "").read(bytearray(line + b"\r\nHost: x\r\n\r\n"))
+
+    assert status_of(caught.value) == "400 Bad Request"
+
+
 def test_http_1_0_needs_no_host() -> None:
     assert HeadReader(CFG, "").read(bytearray(b"GET /a HTTP/1.0\r\n\r\n")) is not None
 
