@@ -214,7 +214,10 @@ class HeadReader:
         source = _Buffer(data, self)
         try:
             head = Head(self._cfg, source, self._peer, self._count + 1)
-        except (NoMoreData, StopIteration):
+        except (NoMoreData, StopIteration) as error:
+            if not self._is_eager:
+                # All of it is there: a parser that waits for more has misread it.
+                raise InvalidRequestLine(data[:80].decode("latin-1")) from error
             self._searched = len(buffer)
             return None
         del buffer[: stop - len(source.rest)]

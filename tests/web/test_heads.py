@@ -183,6 +183,14 @@ def test_a_host_that_can_be_is_taken(host: bytes) -> None:
     assert HeadReader(CFG, "").read(bytearray(sent)) is not None
 
 
+@pytest.mark.parametrize("sent", [b"GET Host: x\r\n\r\n", b"GET GET \r\n\r\n", b"GET / \r\n\r\n"])
+def test_a_whole_head_that_is_none_is_refused_at_once(sent: bytes) -> None:
+    with pytest.raises(Exception) as caught:
+        HeadReader(CFG, "").read(bytearray(sent))
+
+    assert status_of(caught.value) == "400 Bad Request"
+
+
 @pytest.mark.parametrize(
     "line", [b"GET  /a HTTP/1.1", b"GET /a  HTTP/1.1", b" GET /a HTTP/1.1", b"GET /a HTTP/1.1 "]
 )
