@@ -4,6 +4,7 @@
 #   make test    make the environment and pass everything: lint, types, tests
 #   make stress  run the long tests of faults, which want root and fiu-utils for some of them
 #   make docs    build the documentation into build/docs; a warning or a dead link fails
+#   make soak    live a day of mixed load and faults in SOAK_MINUTES (10), all of it counted
 #   make fuzz    try FUZZ_EXAMPLES (20000) random inputs on each reader of others' input
 #   make audit   look for known holes in all that is pinned; 2 where no service could be asked
 #   make dist    build wheel and source distribution into dist, with a CycloneDX SBOM beside
@@ -24,12 +25,13 @@ STAMP := $(VENV)/stamp
 PIP_AUDIT := 2.10.1
 CYCLONEDX := 7.5.0
 EXAMPLE ?= examples/orders
+SOAK_MINUTES ?= 10
 ARGS ?=
 JOBS ?= 2
 FUZZ_EXAMPLES ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types workbench screenshots pytest fast stress fuzz format docs links bench bench-peers audit dist clean
+.PHONY: help venv demo test lint types workbench screenshots pytest fast stress fuzz soak format docs links bench bench-peers audit dist clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -75,6 +77,9 @@ fast: $(STAMP)
 
 stress: $(STAMP)
 	$(BIN)/python -m pytest tests -m stress -ra $(ARGS)
+
+soak: $(STAMP)
+	SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest tests/battery/test_day.py -m stress -s $(ARGS)
 
 fuzz: $(STAMP)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz -ra $(ARGS)

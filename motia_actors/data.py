@@ -122,7 +122,9 @@ def _folder_to_read(settings: Settings, stack: contextlib.ExitStack) -> Path:
 
 def _export(path: Path, part: Path, target: Path, *, has_journal: bool) -> Exported:
     try:
-        file = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        # In a folder of everybody's, `part` may be somebody's link to another file.
+        flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        file = os.open(part, flags, 0o600)
         try:
             with os.fdopen(file, "wb", buffering=2**20) as stream:
                 exported = exports.export(path, stream, has_journal=has_journal)

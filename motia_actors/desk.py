@@ -75,7 +75,11 @@ class Desk(Control, Letterbox):
         catalog = self._catalog()
         for step in catalog.steps:
             if drawing_id(catalog.root, step) == step_uuid:
-                content = (catalog.root / step.id).read_text("utf-8", "replace")
+                path = catalog.root / step.id
+                # Links to shared steps are followed, not those that came to lead to `.env`.
+                if path.resolve().suffix != path.suffix:
+                    return None
+                content = path.read_text("utf-8", "replace")
                 return StepSource(id=step_uuid, content=content)
         return None
 

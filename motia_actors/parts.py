@@ -21,6 +21,7 @@ from motia_actors.settings import (
     uploads_path,
 )
 from motia_actors.steps.catalog import Catalog
+from motia_actors.steps.discovery import FOLDERS
 from motia_actors.store import Store
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.store import LmdbStore
@@ -83,12 +84,17 @@ def static_of(settings: Settings) -> list[Route[Endpoint]]:
     """The routes of static files; none where no folder is set.
 
     Raises:
-        SettingsError: the folder holds the project itself, whose sources are nobody's business.
+        SettingsError: the folder holds the project itself, its steps, data or uploads, or is in
+            the data or uploads: these are nobody's business. Links are followed.
     """
     if not settings.static:
         return []
     folder = (settings.project / settings.static).resolve()
-    if settings.project.resolve().is_relative_to(folder):
+    sources = [settings.project, *(settings.project / name for name in FOLDERS)]
+    kept = [path for path in (store_path(settings), uploads_path(settings)) if path is not None]
+    if any(path.resolve().is_relative_to(folder) for path in (*sources, *kept)) or any(
+        folder.is_relative_to(path.resolve()) for path in kept
+    ):
         raise SettingsError(
             f"MOTIA_STATIC={settings.static!r} would serve the project's own files; "
             "write a folder inside of it, such as public"
@@ -130,6 +136,7 @@ def store_of(settings: Settings, clock: Clock) -> Store:
         bytes_max=settings.journal_bytes_max,
         age_s=settings.journal_age_s,
     )
+    changes = RingLimits(bytes_max=settings.changes_bytes_max)
     if is_cluster(settings):
         return nats_store(
             settings.store,
@@ -138,6 +145,7 @@ def store_of(settings: Settings, clock: Clock) -> Store:
             map_bytes_max=settings.map_bytes_max,
             value_bytes_max=settings.value_bytes_max,
             journal=journal,
+            changes=changes,
         )
     return LmdbStore(
         path,
@@ -145,6 +153,7 @@ def store_of(settings: Settings, clock: Clock) -> Store:
         map_bytes_max=settings.map_bytes_max,
         value_bytes_max=settings.value_bytes_max,
         journal=journal,
+        changes=changes,
         unsafe_no_sync=settings.unsafe_no_sync,
     )
 

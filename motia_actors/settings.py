@@ -121,6 +121,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How many bytes of either."""
     journal_age_s: float = 3 * 86_400.0
     """How long either is kept."""
+    changes_bytes_max: int = 64 * MIB
+    """How many bytes the log of stream changes has, which clients that come back hear of."""
     drain_s: float = 25.0
     """How long a stop waits for handlers to finish; below gunicorn's graceful timeout."""
     node: str = ""
@@ -301,6 +303,7 @@ SOURCES: Mapping[str, _Source] = {
     "journal_count_max": _Source("MOTIA_JOURNAL_MAX", _whole(1, 10_000_000)),
     "journal_bytes_max": _Source("MOTIA_JOURNAL_BYTES", _size(1 << 16, 64 * GIB)),
     "journal_age_s": _Source("MOTIA_JOURNAL_AGE", _number(1, 3_153_600_000)),
+    "changes_bytes_max": _Source("MOTIA_CHANGES_BYTES", _size(1 << 16, 64 * GIB)),
     "drain_s": _Source("MOTIA_DRAIN_TIMEOUT", _number(0, 3_600)),
     "node": _Source("MOTIA_NODE", str),
     "node_count": _Source("MOTIA_NODE_COUNT", _whole(1, 64)),

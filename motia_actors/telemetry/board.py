@@ -48,6 +48,8 @@ class Board:
             self._name = f"{os.getpid()}-{os.urandom(4).hex()}"
             # Under the guard, so that nobody finds the lock made and not yet taken.
             with self._counting():
+                # Not in `all` alone: where nobody asks, the files of the killed would stay.
+                self._bury()
                 path = self._folder / f"{self._name}.lock"
                 self._lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -102,8 +104,8 @@ class Board:
             add(total, _read(figures), is_alive=False)
             # Gone first: what dies between the two is counted twice at worst, and not lost.
             _replace(gone, msgspec.json.encode(total))
-            figures.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            for one in (figures, _new(figures), path):
+                one.unlink(missing_ok=True)
 
 
 def _is_free(path: Path) -> bool:
@@ -128,6 +130,11 @@ def _read(path: Path) -> Samples:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    new = path.with_suffix(f".{os.getpid()}")
+    # A file has one writer at a time: its worker, or who holds the guard.
+    new = _new(path)
     new.write_bytes(data)
     new.replace(path)
+
+
+def _new(path: Path) -> Path:
+    return path.with_suffix(".new")

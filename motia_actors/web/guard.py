@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
@@ -15,9 +16,10 @@ import falcon
 
 from motia_actors.settings import ControlToken
 from motia_actors.web.answers import Endpoint, Response
-from motia_actors.web.audit import Audit
+from motia_actors.web.audit import Audit, Reason
 from motia_actors.web.routes import Route
 
+_AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^:/@\[\]]*)(?::[0-9]*)?")
 _READS = frozenset({"GET", "HEAD"})
 _HEADERS = {
     "cache-control": "no-store",
@@ -34,7 +36,8 @@ class Guard:
         token: What `Authorization: Bearer …` must carry; empty: nobody has one.
         is_dev: Requests of this machine pass without it.
         tokens: More of them, with a name and a scope each.
-        audit: Takes every request that may have changed something.
+        audit: Takes every request that may have changed something, and those whose token did not
+            let them.
     """
 
     def __init__(
@@ -69,14 +72,14 @@ class Guard:
         """
         scheme, _, given = (req.auth or "").partition(" ")
         if scheme.lower() == "bearer":
-            return self._holder(given.strip().encode(), str(req.method))
+            return self._holder(given.strip().encode(), req)
         if not self._is_dev or not _is_here(req.env.get("REMOTE_ADDR", "")) or _is_relayed(req):
             raise falcon.HTTPUnauthorized(
                 title="Set MOTIA_CONTROL_TOKEN, and send it as Authorization: Bearer <token>",
                 challenges=["Bearer"],
             )
         origin = req.get_header("Origin")
-        if not _is_here(req.host) or (origin and not _is_here(urlsplit(origin).hostname or "?")):
+        if not _is_here(_host_of(req)) or (origin and not _is_here(_host_in(origin))):
             raise falcon.HTTPForbidden(title="Only pages of this machine may do this")
         media_type = (req.content_type or "").partition(";")[0].strip().lower()
         is_json = media_type == "application/json" or media_type.endswith("+json")
@@ -84,14 +87,23 @@ class Guard:
             raise falcon.HTTPUnsupportedMediaType(title="Send Content-Type: application/json")
         return "this machine"
 
-    def _holder(self, given: bytes, method: str) -> str:
+    def _holder(self, given: bytes, req: falcon.Request) -> str:
         # All are compared, each in constant time: how long it takes tells nothing of any.
         found = [one for token, one in self._tokens if hmac.compare_digest(given, token)]
         if not found:
-            raise falcon.HTTPForbidden(title="The token is not valid")
-        if method not in _READS and all(one.scope != "write" for one in found):
-            raise falcon.HTTPForbidden(title=f"The token {found[0].name!r} may only read")
-        return found[0].name
+            raise self._refusal(req, "The token is not valid", who="", reason="token")
+        who = found[0].name
+        if req.method not in _READS and all(one.scope != "write" for one in found):
+            raise self._refusal(req, f"The token {who!r} may only read", who=who, reason="scope")
+        return who
+
+    def _refusal(
+        self, req: falcon.Request, title: str, *, who: str, reason: Reason
+    ) -> falcon.HTTPForbidden:
+        refusal = falcon.HTTPForbidden(title=title)
+        if self._audit is not None:
+            self._audit.refuse(req, who=who, status=refusal.status_code, reason=reason)
+        return refusal
 
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
         def answer(req: falcon.Request, resp: Response, params: dict[str, str]) -> None:
@@ -117,6 +129,22 @@ class Guard:
 def _is_relayed(req: falcon.Request) -> bool:
     # A proxy on this machine speaks for others, who are not on it.
     return "HTTP_X_FORWARDED_FOR" in req.env or "HTTP_FORWARDED" in req.env
+
+
+def _host_of(req: falcon.Request) -> str:
+    """The name or address that the request is for, without its port; `?` for what is neither.
+
+    falcon's own reading raises for a port that is no number, or none after its colon.
+    """
+    match = _AUTHORITY.fullmatch(req.env.get("HTTP_HOST", req.env["SERVER_NAME"]))
+    return match[1] if match else "?"
+
+
+def _host_in(origin: str) -> str:
+    try:
+        return urlsplit(origin).hostname or "?"
+    except ValueError:
+        return "?"
 
 
 def _is_here(host: str) -> bool:

@@ -19,6 +19,7 @@ from gunicorn.http.errors import (
     ExpectationFailed,
     ForbiddenProxyRequest,
     InvalidHeader,
+    InvalidRequestLine,
     LimitRequestHeaders,
     LimitRequestLine,
     NoMoreData,
@@ -35,6 +36,9 @@ _LINE = re.compile(
     rb"(/(?!/)[\w.~!$&'()*+,;=:@%/-]*)(?:\?([\w.~!$&'()*+,;=:@%/?-]*))? HTTP/1\.1\r\n",
     re.ASCII,
 )
+
+# A name or an address, with or without a port: what RFC 3986 lets be there, and nothing else.
+_HOST = re.compile(r"[\w.~!$&'()*+,;=%:\[\]-]*", re.ASCII)
 
 _STATUSES: tuple[tuple[type[Exception], str], ...] = (
     (LimitRequestLine, "414 URI Too Long"),
@@ -67,6 +71,8 @@ class Head(Request):  # type: ignore[misc]  # gunicorn has no types
     body: Any
     length: int = 0
     chunks: Chunks | None = None
+    is_last: bool = False
+    """The client wants no answer after this one's."""
 
     def set_body_reader(self) -> None:
         """Decide how long the body is; it is read elsewhere."""
@@ -88,6 +94,27 @@ class Head(Request):  # type: ignore[misc]  # gunicorn has no types
             reader.trust = super()._peer_trusted_for_forwarded()
         trust: tuple[Any, Any] = reader.trust
         return trust
+
+    def finish(self) -> None:
+        """Look at what gunicorn does not: `Host`, and `close` among other words of `Connection`.
+
+        Raises:
+            InvalidHeader: no host in HTTP/1.1, or none that can be (RFC 9112, section 3.2).
+        """
+        words = []
+        hosts = []
+        for name, value in self.headers:
+            if name == "CONNECTION":
+                words += [word.strip() for word in value.lower().split(",")]
+            elif name == "HOST":
+                hosts.append(value)
+        if (self.version >= (1, 1) and not hosts) or not all(map(_HOST.fullmatch, hosts)):
+            raise InvalidHeader("HOST")
+        self.is_last = "close" in words or bool(super().should_close())
+
+    def should_close(self) -> bool:
+        """The connection ends with the answer to this request."""
+        return self.is_last or bool(self.must_close)
 
     def check_trailers(self) -> None:
         """Raise what gunicorn raises for trailers that must not be; then they are dropped."""
@@ -181,14 +208,21 @@ class HeadReader:
         # It also joins folded lines, which gunicorn refuses unless told otherwise.
         if (b"\r\n " in data or b"\r\n\t" in data) and not self._cfg.permit_obsolete_folding:
             raise ObsoleteFolding("a header")
+        # And it takes any number of blanks in a request line.
+        if line is None and not self._is_eager and data.count(b" ", 0, data.find(b"\r\n")) != 2:
+            raise InvalidRequestLine(data[:80].decode("latin-1"))
         source = _Buffer(data, self)
         try:
             head = Head(self._cfg, source, self._peer, self._count + 1)
-        except (NoMoreData, StopIteration):
+        except (NoMoreData, StopIteration) as error:
+            if not self._is_eager:
+                # All of it is there: a parser that waits for more has misread it.
+                raise InvalidRequestLine(data[:80].decode("latin-1")) from error
             self._searched = len(buffer)
             return None
         del buffer[: stop - len(source.rest)]
         self._searched = 0
+        head.finish()
         self._count += 1
         self._is_eager = False
         self._repeat = None

@@ -8,13 +8,12 @@ from typing import Any
 
 import falcon
 
-from motia_actors.payload import decode
 from motia_actors.store import JournalClear, Store
 from motia_actors.telemetry import history
 from motia_actors.telemetry.history import LogFilter, TraceFilter
 from motia_actors.telemetry.logs import LEVELS
+from motia_actors.web import audit
 from motia_actors.web.answers import Endpoint, Offload
-from motia_actors.web.audit import KIND as AUDIT
 from motia_actors.web.control import Answer, Asked, endpoint
 from motia_actors.web.limits import Limits
 from motia_actors.web.routes import Route
@@ -97,9 +96,9 @@ class _Past:
         return Answer(value={**summary, "spans": spans, "logs": shown})
 
     def audit(self, asked: Asked) -> Answer:
-        """The newest control actions, newest first."""
-        records = self._journal.tail(AUDIT, count_max=_limit(asked.query))
-        return Answer(value={"actions": [decode(record) for record in reversed(records)]})
+        """The newest control actions and refusals, newest first."""
+        actions = audit.newest(self._store, count_max=_limit(asked.query))
+        return Answer(value={"actions": actions})
 
     def clear(self, _: Asked) -> Answer:
         self._store.write(JournalClear(kind="span"))

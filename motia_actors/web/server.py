@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from gunicorn.app.base import Application as GunicornApplication
 from gunicorn.arbiter import Arbiter
@@ -29,6 +29,9 @@ from motia_actors.web.worker import ActorWorker
 
 STOP_MARGIN_S = 3.0
 """Left between our own stop and the arbiter's SIGKILL."""
+
+ENDED_STATUS = 70
+"""Exit code of a worker that a step ended with a code of gunicorn's own; EX_SOFTWARE."""
 
 RISKED_SHARE = 4
 """One thread of so many may run a handler itself, and be lost if that hangs."""
@@ -114,6 +117,7 @@ def _tie(member: Member, worker: Worker) -> None:
             # The one error that gunicorn tells as a sentence instead of a traceback.
             raise AppImportError(str(error)) from error
         _on_term(member.begin_stop)
+        _spare_server()
         # What is there by now stays: each look of the garbage collector at all of it would hold up
         # every request for longer than most take.
         gc.collect()
@@ -140,6 +144,22 @@ def _threads_to_risk(worker: Worker) -> int:
     """A quarter of a pool; where threads are greenlets, or there is but one, none."""
     is_pool = isinstance(worker, ThreadWorker | ActorWorker)
     return int(worker.cfg.threads) // RISKED_SHARE if is_pool else 0
+
+
+def _spare_server() -> None:
+    """Have a step's `os._exit(3)` end this worker alone.
+
+    By 3 and 4 gunicorn's workers say that none of them can start, and then it ends as a whole. This
+    one has started.
+    """
+    end, worker_pid = os._exit, os.getpid()
+
+    def end_worker(status: int) -> NoReturn:
+        is_ours = os.getpid() == worker_pid  # What a step forks ends as it likes.
+        is_taken = status & 0xFF in (Arbiter.WORKER_BOOT_ERROR, Arbiter.APP_LOAD_ERROR)
+        end(ENDED_STATUS if is_ours and is_taken else status)
+
+    os._exit = end_worker
 
 
 def _on_term(callback: Callable[[], None]) -> None:

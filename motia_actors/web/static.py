@@ -179,14 +179,24 @@ def is_held(headers: Mapping[str, str], etag: str, modified_s: int) -> bool:
     tags = headers.get("HTTP_IF_NONE_MATCH")
     if tags is not None:
         return names_tag(tags, etag)
-    return _is_since(headers.get("HTTP_IF_MODIFIED_SINCE"), modified_s)
+    return _is_since(headers.get("HTTP_IF_MODIFIED_SINCE"), modified_s) is True
 
 
-def _is_since(text: str | None, modified_s: int) -> bool:
+def is_changed(headers: Mapping[str, str], etag: str, modified_s: int) -> bool:
+    """The client wants the file as it was, and it is another: by If-Match, or by date. Pure."""
+    tags = headers.get("HTTP_IF_MATCH")
+    if tags is not None:
+        # A weak validator never matches here (RFC 9110, section 13.1.1).
+        return tags.strip() != "*" and etag not in [tag.strip() for tag in tags.split(",")]
+    return _is_since(headers.get("HTTP_IF_UNMODIFIED_SINCE"), modified_s) is False
+
+
+def _is_since(text: str | None, modified_s: int) -> bool | None:
+    """It was not changed after the date; None where there is no date, or none that can be read."""
     try:
-        return text is not None and modified_s <= parsedate_to_datetime(text).timestamp()
+        return None if text is None else modified_s <= parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):
-        return False
+        return None
 
 
 def _send(file: BinaryIO, name: str, req: falcon.Request, resp: Response) -> None:
@@ -200,6 +210,10 @@ def _send(file: BinaryIO, name: str, req: falcon.Request, resp: Response) -> Non
         "cache-control": "no-cache",
         "x-content-type-options": "nosniff",
     }
+    if is_changed(req.env, etag, modified_s):
+        file.close()
+        resp.fill_json(412, {"error": "The file is another one by now"}, headers)
+        return
     if is_held(req.env, etag, modified_s):
         file.close()
         resp.fill(304, headers, b"")

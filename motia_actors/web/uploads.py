@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ UPLOADS = "motia_actors.uploads"
 _LOCK = ".lock"
 _PIECE_BYTES = 1 << 16
 _PART_HEAD_BYTES_MAX = 8192
+_NAME_CHARSET = re.compile(rb"filename\*\s*=\s*\"?([^'\";]*)'", re.IGNORECASE)
 
 
 class Uploads:
@@ -54,8 +56,10 @@ class Uploads:
 
     def _clean(self) -> None:
         for folder in self._folder.glob("*-*"):
+            if folder.is_symlink():
+                continue  # Not one of ours, wherever it leads.
             try:
-                lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+                lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             except OSError:
                 continue  # Not one of ours.
             try:
@@ -107,7 +111,8 @@ class Uploads:
 
 
 def _open_lock(folder: Path) -> int:
-    return os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.open(folder / _LOCK, flags, 0o600)
 
 
 def remove_files(environ: dict[str, Any]) -> None:
@@ -163,7 +168,7 @@ class MultipartReader:
             raise falcon.HTTPContentTooLarge(title="Multipart body has too many parts")
         if not part.name:
             raise falcon.HTTPBadRequest(title="A part of the multipart body has no name")
-        is_field = part.filename is None
+        is_field = _filename(part) is None
         return part.name, self._field(part) if is_field else self._file(part)
 
     def _field(self, part: BodyPart) -> str:
@@ -212,6 +217,20 @@ class MultipartReader:
 
     def _room(self) -> int:
         return self._limits.body_bytes_max - self._held_bytes
+
+
+def _filename(part: BodyPart) -> str | None:
+    """The name of a part's file, None where it is no file.
+
+    Raises:
+        falcon.HTTPBadRequest: its name is in a charset that RFC 8187 does not have. falcon takes
+            any codec of Python, of which some are slow on purpose-made input.
+    """
+    declared = part._headers.get(b"content-disposition", b"")  # noqa: SLF001 (no other way)
+    charset = _NAME_CHARSET.search(declared)
+    if charset and charset[1].lower() not in (b"utf-8", b"iso-8859-1"):
+        raise falcon.HTTPBadRequest(title="The name of a file is UTF-8, or it is not read")
+    return part.filename
 
 
 class Bounded:

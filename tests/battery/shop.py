@@ -100,12 +100,13 @@ def keys(store: Store, group: str) -> set[str]:
 class Customer(threading.Thread):
     """Places numbered orders, one after the other, and notes which were acknowledged."""
 
-    def __init__(self, server: Server, name: str) -> None:
+    def __init__(self, server: Server, name: str, *, pause_s: float = 0.0) -> None:
         super().__init__()
         self.orders: set[str] = set()
         self.statuses: set[int] = set()
         self.broken_count = 0
         self._server, self._name, self._is_done = server, name, threading.Event()
+        self._pause_s = pause_s
 
     def __enter__(self) -> Self:
         self.start()
@@ -119,7 +120,7 @@ class Customer(threading.Thread):
         """Shop."""
         number = 0
         with self._server.client() as client:
-            while not self._is_done.is_set():
+            while not self._is_done.wait(self._pause_s):
                 number += 1
                 try:
                     answer = client.post(f"/orders/{self._name}/{number}", {})

@@ -26,6 +26,11 @@ BODIES = {
     "outlive": f"threading.Thread(target=threading.Event().wait).start()\n    {DONE}",
     "leave": "sys.exit(3)",
     "fork": f"if os.fork() == 0:\n        os._exit(0)\n    {DONE}",
+    "fork-3": (
+        "child = os.fork()\n"
+        "    if child == 0:\n        os._exit(3)\n"
+        f"    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3\n    {DONE}"
+    ),
     "exit": "os._exit(9)",
     "exit-as-gunicorn": "os._exit(3)",
     "close": f"os.closerange(3, 1000)\n    {DONE}",
@@ -163,6 +168,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         ("del", 200),
         ("leave", 500),
         ("fork", 200),
+        ("fork-3", 200),
     ],
 )
 def test_the_process_goes_on_and_so_do_the_others(
@@ -196,7 +202,7 @@ def test_a_child_that_ends_itself_fails_its_request_alone(served: Served, name: 
     assert served.server.workers() == before
 
 
-@pytest.mark.parametrize("name", ["exit", "close"])
+@pytest.mark.parametrize("name", ["exit", "exit-as-gunicorn", "close"])
 def test_a_worker_that_a_thread_ends_is_replaced_and_keeps_what_it_acknowledged(
     served: Served, name: str
 ) -> None:
@@ -209,19 +215,6 @@ def test_a_worker_that_a_thread_ends_is_replaced_and_keeps_what_it_acknowledged(
     wait_until(lambda: served.status("/noted") == 200, what="it serves")
     assert served.server.get("/noted").json == [1]
     served.folder()
-
-
-def test_an_exit_with_a_code_of_gunicorns_own_ends_the_server_and_loses_nothing(
-    served: Served,
-) -> None:
-    served.folder()
-
-    assert served.status("/thread/exit-as-gunicorn") == 0
-
-    # 3 is how a worker says that it cannot start at all: another would do no better.
-    assert served.server.wait() == 3
-    served.server.start()
-    assert served.server.get("/noted").json == [1]
 
 
 def test_the_folder_is_shared_by_threads_and_not_with_children(served: Served) -> None:

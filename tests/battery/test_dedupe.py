@@ -59,13 +59,25 @@ def post_often(server: Server, path: str) -> set[str]:
 
 
 def test_a_key_emitted_a_hundred_times_in_three_processes_is_one_delivery(tmp_path: Path) -> None:
+    emit_all_at_once(tmp_path, keys_count=1)
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(300)
+def test_so_it_is_for_each_of_two_hundred_keys(tmp_path: Path) -> None:
+    emit_all_at_once(tmp_path, keys_count=200)
+
+
+def emit_all_at_once(tmp_path: Path, *, keys_count: int) -> None:
+    """Emit key after key, each on all sides at once; each is one delivery."""
     with serve(tmp_path, count=3, files=FILES) as server, store_of(server) as store:
-        ids = post_often(server, "/emit/long/3600")
-        wait_idle(store)
+        for number in range(keys_count):
+            ids = post_often(server, f"/emit/long-{number}/3600")
+            wait_idle(store)
+            assert len(ids) == 1
+            assert len(keys(store, f"long-{number}")) == 1
 
         assert len(keys(store, "workers")) > 1, "one worker took every request"
-        assert len(ids) == 1
-        assert len(keys(store, "long")) == 1
 
 
 def test_after_its_window_a_key_is_free_again(tmp_path: Path) -> None:

@@ -140,6 +140,8 @@ def test_without_dev_and_token_the_inside_is_not_there(tmp_path: Path) -> None:
 HOSTILE = [
     {"origin": "https://evil.example"},
     {"origin": "null"},
+    {"origin": "http://[::1"},
+    {"host": "localhost:evil"},
     {"host": "evil.example"},
     {"host": "127.0.0.1.evil.example"},
     {"host": "evil.example:80", "origin": "http://evil.example:80"},

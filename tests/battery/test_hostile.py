@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.battery.crew import note
+from tests.battery.crew import new_seed, note
 from tests.e2e.server import OWN, Server, workers, write_project
 
 pytestmark = pytest.mark.slow
@@ -121,12 +121,23 @@ def test_a_body_of_any_shape_is_refused_by_its_fault_and_memory_stays_flat(
 
 
 def test_no_bytes_for_a_body_are_a_fault_of_the_server(server: Server) -> None:
-    dice = random.Random(31)
+    send_garbage(server, 300, seed=31)
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(300)
+def test_so_it_is_for_thousands_of_bodies(server: Server) -> None:
+    send_garbage(server, 10_000, seed=new_seed())
+
+
+def send_garbage(server: Server, count: int, *, seed: int) -> None:
+    """Send so many bodies with some bytes changed, under any content type."""
+    dice = random.Random(seed)
     seeds = [b'{"a": [1, "\\u00e9", null]}', PART + b"--b--", gzip.compress(b"[]"), b"a=1&b[c]=2"]
     kinds = (JSON, MULTIPART, "application/x-www-form-urlencoded", "text/plain", "x/y", "")
     statuses = set()
     with server.client() as client:
-        for _ in range(300):
+        for _ in range(count):
             data = bytearray(dice.choice(seeds))
             for _ in range(dice.randrange(4)):
                 data[dice.randrange(len(data))] = dice.randrange(256)

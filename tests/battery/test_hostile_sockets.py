@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from websockets.sync.client import connect
 
-from tests.battery.crew import note
+from tests.battery.crew import new_seed, note
 from tests.battery.test_slow_reader import FILES, JOIN, rss_mb
 from tests.e2e.server import OWN, Server, workers, write_project
 
@@ -119,8 +119,19 @@ def test_an_attack_over_a_socket_ends_that_socket_and_harms_nobody(
 
 
 def test_handshakes_of_garbage_are_no_fault_of_the_server(server: Server) -> None:
-    dice = random.Random(22)
-    for _ in range(100):
+    shake_hands(server, 100, seed=22)
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(300)
+def test_so_it_is_for_thousands_of_handshakes(server: Server) -> None:
+    shake_hands(server, 5_000, seed=new_seed())
+
+
+def shake_hands(server: Server, count: int, *, seed: int) -> None:
+    """Begin so many sockets with three bytes changed."""
+    dice = random.Random(seed)
+    for _ in range(count):
         sent = bytearray(HANDSHAKE)
         for _ in range(3):
             sent[dice.randrange(len(sent))] = dice.randrange(256)

@@ -282,6 +282,21 @@ def test_a_partition_heals(tmp_path: Path, fault: str) -> None:
 def test_the_books_balance_whoever_of_a_host_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kill_crew(tmp_path, monkeypatch, deaths=20, limit_s=15.0, drain_s=60.0)
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(600)
+def test_so_it_is_after_many_kills_on_a_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_crew(tmp_path, monkeypatch, deaths=200, limit_s=200.0, drain_s=300.0)
+
+
+def kill_crew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, deaths: int, limit_s: float, drain_s: float
+) -> None:
+    """Kill processes of one host until so many died or the time is up; the books balance."""
     roles = ("maker-a", "std-1", "std-2", "fifo-1", "fifo-2", "sink-1")
     with one_server(tmp_path / "server") as server:
         where = address([server], more=f"&log_bytes={512 * 2**20}")
@@ -292,14 +307,14 @@ def test_the_books_balance_whoever_of_a_host_is_killed(
                 tmp_path / "data", roles, seed=new_seed(), options={"die": 3000, "visibility": 500}
             ) as crew,
         ):
-            until_s = time.monotonic() + 15.0
-            while crew.deaths < 20 and time.monotonic() < until_s:
+            until_s = time.monotonic() + limit_s
+            while crew.deaths < deaths and time.monotonic() < until_s:
                 crew.wait_lines(crew.chance.randint(1, 80), limit_s=0.5)
                 crew.hit()
                 crew.replace()
                 crew.awake()
-            crew.drain(store, limit_s=60.0)
+            crew.drain(store, limit_s=drain_s)
 
             balance(crew, store)
 
-            assert crew.deaths >= 10
+            assert crew.deaths >= deaths // 2

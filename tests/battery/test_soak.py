@@ -54,7 +54,8 @@ def test_the_books_balance_whoever_is_killed_in_whatever_moment(tmp_path: Path) 
 @pytest.mark.stress
 @pytest.mark.timeout(400)
 def test_the_books_balance_after_many_kills(tmp_path: Path) -> None:
-    soak(tmp_path / "data", deaths=300, limit_s=180.0)
+    # What the makers put until then is thousands of events, and who works them off is killed too.
+    soak(tmp_path / "data", deaths=300, limit_s=180.0, drain_s=5 * DRAIN_S_MAX)
 
 
 @pytest.mark.stress

@@ -1,4 +1,4 @@
-"""docs/semantics.md names the test of each promise and fault."""
+"""docs/semantics.md names the test of each promise and fault, and the whole of each sample."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 from tests.e2e.server import ROOT
 
+STRESSED = re.compile(r"^@pytest\.mark\.stress\n(?:@.*\n)*def (test_\w+)", re.MULTILINE)
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
@@ -19,3 +20,16 @@ def test_the_page_of_guarantees_names_tests_that_are_there() -> None:
     ]
     assert len(named) > 30
     assert missing == []
+
+
+def test_the_page_names_each_whole_test_with_its_sample() -> None:
+    text = (ROOT / "docs" / "semantics.md").read_text("utf-8")
+    table = text[text.index("| sample of `make test` |") : text.index("## Careless authors")]
+
+    wholes = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in (ROOT / "tests" / "battery").glob("test_*.py")
+        for name in STRESSED.findall(path.read_text("utf-8"))
+    }
+    assert len(wholes) > 10
+    assert wholes - set(NAMED.findall(table)) == set()

@@ -43,6 +43,7 @@ HOSTILE = {
     "a header of 9 KB": b"GET /e HTTP/1.1\r\n" + CLOSE + b"X: " + b"a" * 9000 + b"\r\n\r\n",
     "200 headers": b"GET /e HTTP/1.1\r\n" + CLOSE + b"X: a\r\n" * 200 + b"\r\n",
     "a target of 9 KB": b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n" + CLOSE + b"\r\n",
+    "two blanks in the request line": b"GET  /e  HTTP/1.1\r\n" + CLOSE + b"\r\n",
     "HTTP/9.9": b"GET /e HTTP/9.9\r\n" + CLOSE + b"\r\n",
     "a NUL in the method": b"ge\x00t /e HTTP/1.1\r\n" + CLOSE + b"\r\n",
     "an unknown expectation": POST + b"Expect: more\r\nContent-Length: 2\r\n\r\n{}",

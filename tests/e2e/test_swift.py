@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from motia_actors.actors.inline import SWIFT_CALLS_MIN
-from tests.e2e.server import OWN, Server, workers, write_project
+from tests.e2e.server import OWN, Server, wait_until, workers, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -34,12 +34,14 @@ def handler(req, context):
     return {"status": 200, "body": {"thread": threading.current_thread().name, "what": what}}
 """
 WRITING = """
+import threading
+
 config = {"name": "writing", "type": "api", "path": "/write", "method": "POST", "emits": []}
 
 
-async def handler(req, context):
-    await context.state.set("n", req["body"]["key"], 1)
-    return {"status": 200, "body": {}}
+def handler(req, context):
+    context.state.set("n", req["body"]["key"], 1)
+    return {"status": 200, "body": {"thread": threading.current_thread().name}}
 """
 CALLS = SWIFT_CALLS_MIN + 20
 
@@ -48,10 +50,18 @@ CALLS = SWIFT_CALLS_MIN + 20
 def server(tmp_path: Path) -> Iterator[Server]:
     files = {"steps/turning_step.py": STEP, "steps/writing_step.py": WRITING}
     with Server(write_project(tmp_path / "project", files), options=workers(OWN, 1)) as server:
-        for _ in range(CALLS):
-            server.get("/turning/quick")
-        assert server.get("/turning/quick").json["thread"] == "poller"
+        make_swift(server)
         yield server
+
+
+def make_swift(server: Server) -> None:
+    """Call until the poller runs it: on a busy machine a call may take longer than a swift one."""
+
+    def look() -> bool:
+        threads = [server.get("/turning/quick").json["thread"] for _ in range(CALLS)]
+        return bool(threads[-1] == "poller")
+
+    wait_until(look, what="the step is swift")
 
 
 def test_a_swift_step_that_hangs_is_a_504_and_holds_up_nobody(server: Server) -> None:
@@ -72,14 +82,16 @@ def test_a_swift_step_that_hangs_is_a_504_and_holds_up_nobody(server: Server) ->
 
 
 def test_a_swift_step_that_naps_is_given_to_the_pool(server: Server) -> None:
-    naps = [server.get("/turning/nap").json["thread"] for _ in range(3)]
+    def nap() -> list[str]:
+        make_swift(server)
+        naps = [server.get("/turning/nap").json["thread"] for _ in range(3)]
+        return naps if naps[0] == "poller" else []
+
+    naps = wait_until(nap, what="it naps at the poller")
 
     # The first could not be known; from then on it is the pool's, until it was quick for long.
-    assert naps[0] == "poller"
     assert "poller" not in naps[1:]
-    for _ in range(2 * CALLS):
-        server.get("/turning/quick")
-    assert server.get("/turning/quick").json["thread"] == "poller"
+    make_swift(server)
 
 
 def test_a_step_that_waits_for_its_writes_is_the_pools(server: Server) -> None:
@@ -87,5 +99,4 @@ def test_a_step_that_waits_for_its_writes_is_the_pools(server: Server) -> None:
         keys = [{"key": str(number)} for number in range(2 * CALLS)]
         answers = list(pool.map(lambda key: server.post("/write", key), keys))
     assert {one.status for one in answers} == {200}
-
-    assert server.get("/turning/quick").json["thread"] == "poller"
+    assert "poller" not in {one.json["thread"] for one in answers}

@@ -64,6 +64,22 @@ def test_a_process_that_died_is_found_to_be_dead(tmp_path: Path) -> None:
     assert seen(Board(tmp_path, lambda: some(1))) == (6, 1)
 
 
+def test_the_next_worker_buries_the_dead_though_nobody_asks_for_figures(tmp_path: Path) -> None:
+    board = Board(tmp_path, lambda: some(2))
+    for _ in range(5):
+        killed = Board(tmp_path, lambda: some(1))
+        killed.publish()
+        [lock] = tmp_path.glob("*.lock")
+        lock.with_suffix(".new").touch()  # It ended while it wrote.
+        killed.close()
+
+    board.publish()
+
+    assert {path.suffix for path in tmp_path.iterdir()} == {"", ".json", ".lock"}
+    assert len(list(tmp_path.iterdir())) == 4  # The guard, the sum of the dead, and its own two.
+    assert seen(board) == (7, 1)
+
+
 def test_without_a_folder_a_process_sees_itself_alone() -> None:
     board = Board(None, lambda: some(3))
     board.publish()

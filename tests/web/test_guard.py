@@ -88,6 +88,15 @@ def test_outside_dev_this_machine_needs_one_too() -> None:
         ({"Origin": "https://127.0.0.1.evil.example"}, "localhost"),
         ({}, "rebound.example"),
         ({}, "127.0.0.1.evil.example"),
+        ({"Origin": "http://[::1"}, "localhost"),
+        ({"Origin": "http://[localhost]"}, "localhost"),
+        ({"Origin": "http://localhost@evil.example"}, "localhost"),
+        ({"Host": "localhost:evil"}, "localhost"),
+        ({"Host": "[::1"}, "localhost"),
+        ({"Host": "[::1]evil"}, "localhost"),
+        ({"Host": "::1"}, "localhost"),
+        ({"Host": "evil@localhost"}, "localhost"),
+        ({"Host": "localhost/evil"}, "localhost"),
     ],
 )
 def test_in_dev_a_page_of_another_machine_may_not(headers: dict[str, str], host: str) -> None:
@@ -95,8 +104,18 @@ def test_in_dev_a_page_of_another_machine_may_not(headers: dict[str, str], host:
         Guard("", is_dev=True).check(request(headers, host=host))
 
 
-def test_in_dev_a_page_of_this_machine_may() -> None:
-    Guard("", is_dev=True).check(request({"Origin": "http://localhost:5173"}))
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://localhost:5173"},
+        {"Origin": "http://[::1]:5173"},
+        {"Host": "127.0.0.1:"},
+        {"Host": "[::1]:3000"},
+        {"Host": "LOCALHOST:3000"},
+    ],
+)
+def test_in_dev_a_page_of_this_machine_may(headers: dict[str, str]) -> None:
+    Guard("", is_dev=True).check(request(headers))
 
 
 def test_a_guarded_route_is_not_entered_by_who_may_not() -> None:

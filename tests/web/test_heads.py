@@ -15,7 +15,7 @@ from motia_actors.web.heads import HeadReader, frozen, status_of
 CFG = frozen(Config())
 HEAD = b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 BODY = b"3\r\nabc\r\n5;a=b\r\ndefgh\r\n0\r\nX-Trailer: 1\r\n\r\n"
-NEXT = b"GET /next HTTP/1.1\r\n\r\n"
+NEXT = b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n"
 STREAM = HEAD + BODY + NEXT
 
 cuts = st.lists(st.integers(0, len(STREAM)), max_size=12).map(
@@ -108,10 +108,12 @@ LINES = (
     b"GET /?  HTTP/1.1",
 )  # fmt: skip
 SECTIONS = (
-    b"", b"Host: x\r\n", b"host: x\r\nCookie: a=b\r\n", b"Content-Length: 3\r\n",
+    b"", b"Cookie: a=b\r\n", b"Content-Length: 3\r\n",
     b"Connection: close\r\n", b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n",
     b"X-Forwarded-Proto: https\r\n", b"SCRIPT_NAME: /x\r\n", b"Bad Name: x\r\n", b"A: b\r\n c\r\n",
+    b"Connection: upgrade, close\r\n", b"Host: y\r\n",
 )  # fmt: skip
+HOSTS = st.sampled_from((b"Host: x\r\n", b"host: x:80\r\n", b""))
 
 
 def seen(reader: HeadReader, sent: bytes) -> object:
@@ -128,7 +130,13 @@ def seen(reader: HeadReader, sent: bytes) -> object:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from(SECTIONS)), min_size=2, max_size=8)
+    st.lists(
+        st.tuples(
+            st.sampled_from(LINES), st.tuples(HOSTS, st.sampled_from(SECTIONS)).map(b"".join)
+        ),
+        min_size=2,
+        max_size=8,
+    )
 )
 def test_a_head_reads_the_same_whatever_came_before_it(sent: list[tuple[bytes, bytes]]) -> None:
     one = HeadReader(CFG, ("127.0.0.1", 1))
@@ -151,3 +159,66 @@ def test_a_head_of_repeated_lines_is_no_part_of_the_one_before() -> None:
     assert (second.method, second.uri, second.query) == ("PUT", "/b?c", "c")
     assert (first.method, first.uri) == ("GET", "/a")
     assert second.headers == [("HOST", "x")]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [None, b"a b", b"a/b", b"a@b", b"\xff", b'a"b', b"<a>", b"a?b", b"a\\b"],
+)
+def test_a_host_that_is_none_is_refused(host: bytes | None) -> None:
+    line = b"" if host is None else b"Host: " + host + b"\r\n"
+
+    with pytest.raises(Exception) as caught:
+        HeadReader(CFG, "").read(bytearray(b"GET /a HTTP/1.1\r\n" + line + b"\r\n"))
+
+    assert status_of(caught.value) == "400 Bad Request"
+
+
+@pytest.mark.parametrize(
+    "host", [b"x", b"shop.example:8080", b"[::1]:3000", b"a_b.example", b"", b"xn--4ca.example"]
+)
+def test_a_host_that_can_be_is_taken(host: bytes) -> None:
+    sent = b"GET /a HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
+
+    assert HeadReader(CFG, "").read(bytearray(sent)) is not None
+
+
+@pytest.mark.parametrize("sent", [b"GET Host: x\r\n\r\n", b"GET GET \r\n\r\n", b"GET / \r\n\r\n"])
+def test_a_whole_head_that_is_none_is_refused_at_once(sent: bytes) -> None:
+    with pytest.raises(Exception) as caught:
+        HeadReader(CFG, "").read(bytearray(sent))
+
+    assert status_of(caught.value) == "400 Bad Request"
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET  /a HTTP/1.1", b"GET /a  HTTP/1.1", b" GET /a HTTP/1.1", b"GET /a HTTP/1.1 "]
+)
+def test_blanks_of_a_request_line_are_single(line: bytes) -> None:
+    with pytest.raises(Exception) as caught:
+        HeadReader(CFG, "").read(bytearray(line + b"\r\nHost: x\r\n\r\n"))
+
+    assert status_of(caught.value) == "400 Bad Request"
+
+
+def test_http_1_0_needs_no_host() -> None:
+    assert HeadReader(CFG, "").read(bytearray(b"GET /a HTTP/1.0\r\n\r\n")) is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "is_last"),
+    [
+        (b"Connection: close", True),
+        (b"Connection: Upgrade, HTTP2-Settings, Close", True),
+        (b"Connection: upgrade\r\nConnection: close", True),
+        (b"Connection: keep-alive", False),
+        (b"Connection: closed, x-close", False),
+    ],
+)
+def test_close_is_found_among_other_words_again_and_again(words: bytes, *, is_last: bool) -> None:
+    reader = HeadReader(CFG, "")
+
+    for _ in range(2):
+        head = reader.read(bytearray(b"GET /a HTTP/1.1\r\nHost: x\r\n" + words + b"\r\n\r\n"))
+        assert head is not None
+        assert head.should_close() is is_last

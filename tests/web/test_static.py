@@ -189,6 +189,26 @@ def test_the_tag_goes_before_the_date() -> None:
     assert not is_held({"HTTP_IF_MODIFIED_SINCE": "yesterday"}, '"mine"', 0)
 
 
+def test_who_wants_the_file_as_it_was_gets_no_other(folder: Path) -> None:
+    etag = get(folder, "/app.js").headers["etag"]
+    changed = [
+        {"If_Match": '"another"'},
+        {"If_Match": f"W/{etag}"},
+        {"If_Match": '"another"', "Range": "bytes=0-0", "If_None_Match": etag},
+        {"If_Unmodified_Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
+    ]
+    same = [
+        {"If_Match": f'"another", {etag}'},
+        {"If_Match": "*"},
+        {"If_Match": etag, "If_Unmodified_Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {"If_Unmodified_Since": "Thu, 01 Jan 2099 00:00:00 GMT"},
+        {"If_Unmodified_Since": "yesterday"},
+    ]
+
+    assert [get(folder, "/app.js", **headers).status_code for headers in changed] == [412] * 4
+    assert [get(folder, "/app.js", **headers).status_code for headers in same] == [200] * 5
+
+
 def test_an_empty_file_has_no_ranges() -> None:
     with pytest.raises(ValueError, match="no byte"):
         range_of("bytes=0-", 0)

@@ -156,6 +156,30 @@ sys.stdin.readline()
 """
 
 
+@pytest.mark.parametrize(
+    ("extended", "status"),
+    [
+        ("UTF-8''%e2%82%ac.txt", 200),
+        ("iso-8859-1'en'%a3.txt", 200),
+        ("punycode''" + "a" * 7000, 400),
+        ("idna''xn--" + "a" * 7000, 400),
+        ("utf-7''+AC4ALg-", 400),
+        ("unicode_escape''%5cx41", 400),
+        ("''a", 400),
+    ],
+)
+def test_a_name_of_a_file_is_read_by_the_charsets_of_its_rfc_alone(
+    upload: Upload, extended: str, status: int
+) -> None:
+    head = f'--B\r\nContent-Disposition: form-data; name="f"; filename*={extended}\r\n\r\n'
+
+    answer = upload.post(head.encode() + b"x\r\n")
+
+    assert answer.status_code == status
+    if status == 200:
+        assert upload.seen["f"]["filename"] in ("€.txt", "£.txt")
+
+
 @pytest.mark.slow
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_has_is_not(
     tmp_path: Path,
