@@ -18,30 +18,57 @@ _DROPS_MAX = 8
 """Of one append: a limit that was lowered is reached little by little."""
 
 
+class Ends:
+    """What is known of a ring within a transaction, so that many appends look for it once.
+
+    Of the first row the time and how many bytes went before it; of the last all bytes with it.
+    """
+
+    __slots__ = ("before", "first", "first_s", "last", "total")
+
+    def __init__(self, txn: Transaction, table: object, prefix: bytes) -> None:
+        self.last = last_number(txn, table, prefix)
+        self.first, self.first_s = self.last + 1, 0.0
+        self.before = self.total = 0
+        if self.last:
+            row = txn.get(prefix + keys.number(self.last), db=table)
+            assert row is not None, "its number was just read"
+            self.total = _head.unpack_from(row)[1]
+            self.find_first(txn, table, prefix)
+
+    def find_first(self, txn: Transaction, table: object, prefix: bytes) -> None:
+        """Look at the first row, where there is one."""
+        found = first_with(txn, table, prefix)
+        assert found is not None, "the last was not removed"
+        self.first = keys.to_number(found[0][-8:])
+        self.first_s, sum_bytes = _head.unpack_from(found[1])
+        self.before = sum_bytes - (len(found[1]) - _head.size)
+
+
 def append(
     work: Work, table: object, value: bytes, *, prefix: bytes = b"", limits: RingLimits
 ) -> None:
     """Add a row under the next number of the prefix, dropping the oldest past the limits."""
-    number = last_number(work.txn, table, prefix)
-    total = len(value)
-    if number:
-        last = work.txn.get(prefix + keys.number(number), db=table)
-        assert last is not None, "its number was just read"
-        total += _head.unpack_from(last)[1]
-    work.txn.put(prefix + keys.number(number + 1), _head.pack(work.now_s, total) + value, db=table)
+    place = (id(table), prefix)
+    ends = work.ends.get(place)
+    if ends is None:
+        ends = work.ends[place] = Ends(work.txn, table, prefix)
+    ends.last += 1
+    ends.total += len(value)
+    row = _head.pack(work.now_s, ends.total) + value
+    work.txn.put(prefix + keys.number(ends.last), row, db=table)
+    if ends.first == ends.last:
+        ends.first_s, ends.before = work.now_s, ends.total - len(value)
     for _ in range(_DROPS_MAX):
-        first = first_with(work.txn, table, prefix)
-        assert first is not None, "one was just added"
-        at, (at_s, sum_bytes) = keys.to_number(first[0][-8:]), _head.unpack_from(first[1])
-        held_bytes = total - sum_bytes + len(first[1]) - _head.size
         is_kept = (
-            at > number + 1 - limits.count_max
-            and held_bytes <= limits.bytes_max
-            and at_s > work.now_s - limits.age_s
+            ends.first > ends.last - limits.count_max
+            and ends.total - ends.before <= limits.bytes_max
+            and ends.first_s > work.now_s - limits.age_s
         )
-        if is_kept or at == number + 1:
+        if is_kept or ends.first == ends.last:
             return
-        work.txn.delete(first[0], db=table)
+        work.txn.delete(prefix + keys.number(ends.first), db=table)
+        ends.find_first(work.txn, table, prefix)
 
 
 def value_of(row: bytes) -> bytes:
@@ -51,6 +78,7 @@ def value_of(row: bytes) -> bytes:
 
 def empty_at(work: Work, table: object, key: bytes) -> None:
     """Leave a row without a value, so that the numbers of its ring go on from it."""
+    work.ends = {}
     old = work.txn.get(key, db=table)
     assert old is not None, "there is a row to be emptied"
     work.txn.put(key, old[: _head.size], db=table)
@@ -62,6 +90,7 @@ def sweep(work: Work, table: object, *, prefix_bytes: int, age_s: float, rows_ma
     The last row of each ring stays.
     """
     count, until_s = 0, work.now_s - age_s
+    work.ends = {}
     cursor = work.txn.cursor(table)
     is_there = cursor.first()
     while is_there and count < rows_max:

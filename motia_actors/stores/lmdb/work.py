@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from motia_actors.messages import Taker, Wake
 from motia_actors.stores.lmdb import keys
 from motia_actors.stores.lmdb.env import Tables
 from motia_actors.stores.lmdb.taker import Taking
 from motia_actors.stores.lmdb.transaction import Transaction
+
+if TYPE_CHECKING:
+    from motia_actors.stores.lmdb.ring import Ends
 
 _NUMBER_KEY = b"number"
 
@@ -37,6 +41,8 @@ class Work:
         self.streams: set[str] = set()
         self.counts: dict[bytes, tuple[int, int, bytes]] = {}
         """Of steps that this transaction counted at: queued, dead and the step's name."""
+        self.ends: dict[tuple[int, bytes], Ends] = {}
+        """What `ring` knows of rings that this transaction appended to."""
 
     def next_number(self) -> int:
         """Count on: unique in the store for ever, whatever it is used for."""
@@ -53,6 +59,7 @@ class Work:
     def go_back(self, mark: Mark) -> None:
         """Forget what was counted since mark, after its part of the transaction was undone."""
         self._number, self.steps, self.streams, self.counts = mark
+        self.ends = {}
 
     def finish(self) -> None:
         """Write what was counted, once for the whole transaction, before it is committed."""
