@@ -12,8 +12,9 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
+from motia_actors.errors import PayloadError, UsageError
 from motia_actors.messages import Delivery, Event, Target
-from motia_actors.payload import decode, encode
+from motia_actors.payload import canonical, decode, encode
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -55,6 +56,100 @@ class StateExpect(Write[None], frozen=True):
     group: str
     key: str
     value: bytes | None
+
+
+class StateChange(Write[bytes | None], frozen=True):
+    """Make a new value of what (group, key) holds, in one step that no other writer comes between.
+
+    Answers the value as it is then, or None where it was left alone. No value counts like `null`.
+    Fails the commit with UsageError where the value is of a wrong kind.
+    """
+
+    group: str
+    key: str
+
+    def applied_to(self, value: bytes | None) -> bytes | None:
+        """The new value, None where the old one is to stay.
+
+        Raises:
+            UsageError: value is of a wrong kind.
+        """
+        raise NotImplementedError
+
+    def _read(self, value: bytes | None) -> object:
+        try:
+            return None if value is None else decode(value)
+        except PayloadError as error:
+            raise self._refused(value, f"is no JSON: {error}") from error
+
+    def _refused(self, value: object, why: str) -> UsageError:
+        shown = repr(value)
+        shown = shown if len(shown) <= 80 else f"{shown[:79]}…"
+        return UsageError(f"state {self.group!r}, {self.key!r} holds {shown}, which {why}")
+
+
+class StateIncrement(StateChange, frozen=True):
+    """Add by, a JSON number, to a number; no value counts as 0."""
+
+    by: bytes
+
+    def applied_to(self, value: bytes | None) -> bytes:
+        """The sum.
+
+        Raises:
+            UsageError: value is no number, or the sum is too large for one.
+        """
+        number = self._read(value)
+        if number is None:
+            return self.by
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise self._refused(number, "is no number; set one before you increment it")
+        try:
+            total = number + decode(self.by)
+        except OverflowError:
+            total = math.inf
+        if not math.isfinite(total):
+            raise self._refused(number, f"with {self.by.decode()} more is too large for a number")
+        return encode(total)
+
+
+class StateUpdate(StateChange, frozen=True):
+    """Merge patch, a JSON object, into an object; no value counts as an empty one.
+
+    Fields of patch take the place of the object's, null included; the rest stays.
+    """
+
+    patch: bytes
+
+    def applied_to(self, value: bytes | None) -> bytes:
+        """The object with the patch over it.
+
+        Raises:
+            UsageError: value is no object.
+        """
+        fields = self._read(value)
+        if fields is None:
+            return self.patch
+        if not isinstance(fields, dict):
+            raise self._refused(fields, "is no object; set one before you update its fields")
+        return encode(fields | decode(self.patch))
+
+
+class StateSwap(StateChange, frozen=True):
+    """Store value where the value is as expected, as JSON; None: nothing is there, or `null`."""
+
+    expected: bytes | None
+    value: bytes
+
+    def applied_to(self, value: bytes | None) -> bytes | None:
+        """The new value, None where the old one is not the expected."""
+        old = b"null" if value is None else value
+        expected = b"null" if self.expected is None else self.expected
+        try:
+            is_same = old == expected or canonical(old) == canonical(expected)
+        except PayloadError:
+            is_same = False
+        return self.value if is_same else None
 
 
 # Streams: items by stream, group and id, with a log of changes.

@@ -19,6 +19,9 @@ _WRITES: Mapping[str, tuple[str, int]] = {
     "cancel": ("cancel", 1),
     "next": ("next_step", 1),
     "state.set": ("state_set", 3),
+    "state.increment": ("state_increment", 3),
+    "state.update": ("state_update", 3),
+    "state.compareAndSet": ("state_compare_and_set", 4),
     "state.delete": ("state_delete", 2),
     "state.clear": ("state_clear", 1),
     "stream.set": ("stream_set", 4),
@@ -29,12 +32,17 @@ _WRITES: Mapping[str, tuple[str, int]] = {
 _READS: Mapping[str, tuple[str, int]] = {
     "state.get": ("state_get", 2),
     "state.getGroup": ("state_group", 1),
+    "state.keys": ("state_keys", 1),
     "stream.get": ("stream_get", 3),
     "stream.getGroup": ("stream_group", 2),
 }
 _USAGE = {
     "state.set": "state.set(group, key, value)",
     "state.get": "state.get(group, key)",
+    "state.increment": "state.increment(group, key, by)",
+    "state.update": "state.update(group, key, patch)",
+    "state.compareAndSet": "state.compareAndSet(group, key, expected, value)",
+    "state.keys": "state.keys(group)",
     "state.delete": "state.delete(group, key)",
     "state.clear": "state.clear(group)",
     "state.getGroup": "state.getGroup(group)",

@@ -86,6 +86,25 @@ class RemoteEffects(Effects):
         values: list[Any] = self._read("state.getGroup", group)
         return values
 
+    def state_keys(self, group: str) -> list[str]:
+        """The keys of the group, sorted."""
+        keys: list[str] = self._read("state.keys", group)
+        return keys
+
+    def state_increment(self, group: str, key: str, by: float = 1) -> Promise[Any]:
+        """Add to a number; answers the sum."""
+        return self._write("state.increment", group, key, by)
+
+    def state_update(self, group: str, key: str, patch: object) -> Promise[Any]:
+        """Merge the fields of patch into an object; answers the object."""
+        return self._write("state.update", group, key, patch)
+
+    def state_compare_and_set(
+        self, group: str, key: str, expected: object, value: object
+    ) -> Promise[bool]:
+        """Store value where what is there equals expected; answers whether it did."""
+        return self._write("state.compareAndSet", group, key, expected, value)
+
     def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
         """Store value; answers it."""
         return self._write("state.set", group, key, value, answer=lambda _: value)

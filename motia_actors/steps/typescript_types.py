@@ -49,6 +49,11 @@ declare module 'motia' {
     delete<T = any>(groupId: string, key: string): Promise<T | null>
     getGroup<T = any>(groupId: string): Promise<T[]>
     clear(groupId: string): Promise<void>
+    keys(groupId: string): Promise<string[]>
+    increment(groupId: string, key: string, by?: number): Promise<number>
+    update<T = any>(groupId: string, key: string, change: (old: T | null) => T | Promise<T>): Promise<T>
+    update<T extends object = any>(groupId: string, key: string, patch: Partial<T>): Promise<T>
+    compareAndSet<T>(groupId: string, key: string, expected: T | null | undefined, value: T): Promise<boolean>
   }
 
   export type BaseStreamItem<T = unknown> = T & { id: string }

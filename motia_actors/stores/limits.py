@@ -13,7 +13,10 @@ from motia_actors.store import (
     DeadReplay,
     EventPut,
     JournalAppend,
+    StateIncrement,
     StateSet,
+    StateSwap,
+    StateUpdate,
     StreamSend,
     StreamSet,
     StreamUpdate,
@@ -77,7 +80,15 @@ def cut_stack(stack: str) -> str:
 def _weigh(write: Write[object]) -> tuple[str, int, int]:
     """Name what grows (empty where nothing does), its value's bytes, the characters around."""
     match write:
-        case StateSet(group=group, key=key, value=value):
+        case (
+            StateSet(group=group, key=key, value=value)
+            | StateSwap(group=group, key=key, value=value)
+        ):
+            return f"state value {_short(key)}", len(value), len(group) + len(key)
+        case (
+            StateIncrement(group=group, key=key, by=value)
+            | StateUpdate(group=group, key=key, patch=value)
+        ):
             return f"state value {_short(key)}", len(value), len(group) + len(key)
         case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
             # Once as the item, once in the log of changes.

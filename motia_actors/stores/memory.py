@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from motia_actors.clock import Clock
-from motia_actors.errors import ConflictError, MotiaError, StoreClosedError
+from motia_actors.errors import MotiaError, StoreClosedError
 from motia_actors.journal import Journal, JournalRecord
 from motia_actors.messages import Change, DeadLetter, Wake
 from motia_actors.promise import Promise
@@ -24,6 +24,7 @@ from motia_actors.store import (
     QueueDepth,
     Scheduled,
     State,
+    StateChange,
     StateClear,
     StateDelete,
     StateExpect,
@@ -43,7 +44,7 @@ from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.memory_queue import Queue
 from motia_actors.stores.memory_ring import Ring
 from motia_actors.stores.notifying import LocalNotifier
-from motia_actors.stores.updates import check_updates
+from motia_actors.stores.updates import check_changes, check_updates
 from motia_actors.threads import Lock, Signal, allocate_lock
 
 
@@ -113,11 +114,7 @@ class MemoryStore(Store):
         # The queue goes first of those that change something, since it undoes its own where it
         # refuses; what the others answer does not depend on it.
         self._world.streams.check(writes)
-        for write in writes:
-            if isinstance(write, StateExpect):
-                place = write.group, write.key
-                if self._world.state.get(place) != write.value:
-                    raise ConflictError(*place)
+        check_changes(writes, self._world.state.get)
         steps: set[str] = set()
         streams: set[str] = set()
         queued = self._world.queue.apply(writes, steps)
@@ -144,6 +141,11 @@ class MemoryStore(Store):
             case StateSet(group=group, key=key, value=value):
                 self._world.state[group, key] = value
                 return None
+            case StateChange(group=group, key=key):
+                changed = write.applied_to(self._world.state.get((group, key)))
+                if changed is not None:
+                    self._world.state[group, key] = changed
+                return changed
             case StateDelete(group=group, key=key):
                 return self._world.state.pop((group, key), None)
             case StateClear(group=group):
@@ -256,6 +258,9 @@ class _State(State):
 
     def group(self, group: str) -> list[StateItem]:
         return [item for item in self._all() if item.group == group]
+
+    def keys(self, group: str) -> list[str]:
+        return [item.key for item in self.group(group)]
 
     def items(self, *, count_max: int) -> list[StateItem]:
         return self._all()[:count_max]

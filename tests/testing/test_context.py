@@ -106,3 +106,17 @@ def test_log_lines_are_kept_with_their_fields() -> None:
         {"left": 1},
         "T",
     )
+
+
+def test_values_are_changed_in_one_step_as_in_production() -> None:
+    async def handler(_data: Any, context: Any) -> Any:
+        await context.state.update("g", "tags", lambda old: [*(old or []), "new"])
+        taken = await context.state.compare_and_set("g", "lock", None, "me")
+        return taken, await context.state.increment("g", "n", 2)
+
+    context = FakeContext()
+
+    assert context.run(handler, {}) == (True, 2)
+    assert context.state.keys("g") == ["lock", "n", "tags"]
+    with pytest.raises(UsageError, match="holds 'me', which is no number"):
+        context.state.increment("g", "lock")

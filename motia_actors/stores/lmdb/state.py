@@ -6,18 +6,30 @@ state: name16(group) name16(key) -> key text, value.  state_groups: name16(group
 from __future__ import annotations
 
 from motia_actors.errors import ConflictError
-from motia_actors.store import State, StateClear, StateDelete, StateExpect, StateItem, StateSet
+from motia_actors.store import (
+    State,
+    StateChange,
+    StateClear,
+    StateDelete,
+    StateExpect,
+    StateItem,
+    StateSet,
+)
 from motia_actors.stores.lmdb import keys
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work, first_with
 
 
-def prepare(write: StateSet | StateDelete | StateClear | StateExpect) -> Operation:
+def prepare(
+    write: StateSet | StateChange | StateDelete | StateClear | StateExpect,
+) -> Operation:
     """Make a write of the state ready."""
     match write:
         case StateSet():
             return _setting(write)
+        case StateChange():
+            return _changing(write)
         case StateDelete():
             return _deleting(write)
         case StateClear():
@@ -34,6 +46,21 @@ def _setting(write: StateSet) -> Operation:
         work.txn.put(key, record, db=work.tables.state)
         # The empty group is text too, and LMDB keeps empty values in plain tables.
         work.txn.put(group16, group, db=work.tables.state_groups, overwrite=False)
+
+    return apply
+
+
+def _changing(write: StateChange) -> Operation:
+    group16, group = keys.name16(write.group), keys.to_bytes(write.group)
+    key = group16 + keys.name16(write.key)
+
+    def apply(work: Work) -> bytes | None:
+        record = work.txn.get(key, db=work.tables.state)
+        value = write.applied_to(None if record is None else keys.value_of(record))
+        if value is not None:
+            work.txn.put(key, keys.named(write.key, value), db=work.tables.state)
+            work.txn.put(group16, group, db=work.tables.state_groups, overwrite=False)
+        return value
 
     return apply
 
@@ -97,6 +124,10 @@ class LmdbState(State):
         """All values of the group, sorted by key."""
         with self._env.read() as txn:
             return self._group(txn, group)
+
+    def keys(self, group: str) -> list[str]:
+        """The keys of the group, sorted."""
+        return [item.key for item in self.group(group)]
 
     def items(self, *, count_max: int) -> list[StateItem]:
         """Values of all groups, sorted by group and key."""

@@ -29,6 +29,7 @@ from motia_actors.errors import (
     QueueFullError,
     StoreError,
     StoreFullError,
+    UsageError,
 )
 from motia_actors.messages import Wake
 from motia_actors.store import Write
@@ -48,7 +49,7 @@ from motia_actors.stores.nats.entries import (
 )
 
 _LOG, _ORIGIN, _PART, _LOCK = b"log", b"origin:", b"part:", b"lock:"
-_REFUSALS = (ConflictError, InvalidInputError, LeaseLostError, QueueFullError)
+_REFUSALS = (ConflictError, InvalidInputError, LeaseLostError, QueueFullError, UsageError)
 
 
 class StaleItemError(StoreError):
