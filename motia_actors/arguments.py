@@ -81,6 +81,16 @@ def time_s(what: str, value: object) -> float:
     return value.timestamp()
 
 
+def ttl_s(value: object) -> float | None:
+    """Read how many seconds a value is to live; None is for ever."""
+    if value is None:
+        return None
+    seconds = _seconds("ttl", value)
+    if not seconds:
+        raise UsageError(f"ttl is {briefly(value)}; write seconds, more than 0")
+    return seconds
+
+
 def number(what: str, value: object) -> int | float:
     """Read a number that JSON can hold."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

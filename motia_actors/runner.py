@@ -64,13 +64,13 @@ class Effects(Protocol):
         ...
 
     def state_compare_and_set(
-        self, group: str, key: str, expected: object, value: object
+        self, group: str, key: str, expected: object, value: object, ttl: object = None
     ) -> Promise[bool]:
         """Store value where what is there equals expected, None: nothing; answers whether."""
         ...
 
-    def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
-        """Store value; answers it."""
+    def state_set(self, group: str, key: str, value: object, ttl: object = None) -> Promise[Any]:
+        """Store value, for ttl seconds or for ever; answers it."""
         ...
 
     def state_delete(self, group: str, key: str) -> Promise[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from motia_actors.arguments import fields_of, key_text, number
+from motia_actors.arguments import fields_of, key_text, number, ttl_s
 from motia_actors.payload import decode, encode
 from motia_actors.promise import Promise
 from motia_actors.store import (
@@ -42,10 +42,19 @@ class StateEffects:
         """The keys of the group, sorted."""
         return self._store.state.keys(key_text("group", group))
 
-    def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
-        """Store value; answers it. Raises PayloadError where it has no JSON form."""
-        data = encode(value)
-        write = StateSet(group=key_text("group", group), key=key_text("key", key), value=data)
+    def state_set(self, group: str, key: str, value: object, ttl: object = None) -> Promise[Any]:
+        """Store value, for ttl seconds or for ever; answers it.
+
+        Raises:
+            PayloadError: it has no JSON form.
+            UsageError: ttl is no number of seconds.
+        """
+        write = StateSet(
+            group=key_text("group", group),
+            key=key_text("key", key),
+            value=encode(value),
+            ttl_s=None if ttl is None else ttl_s(ttl),
+        )
         return self._write(write, lambda _: value)
 
     def state_increment(self, group: str, key: str, by: float = 1) -> Promise[Any]:
@@ -69,17 +78,19 @@ class StateEffects:
         return self._write(StateUpdate(group=group, key=key, patch=encode(fields)), _decoded)
 
     def state_compare_and_set(
-        self, group: str, key: str, expected: object, value: object
+        self, group: str, key: str, expected: object, value: object, ttl: object = None
     ) -> Promise[bool]:
         """Store value where what is there equals expected, None: nothing; answers whether it did.
 
-        Equal as JSON: 1 is 1.0, and the order of fields does not matter.
+        Equal as JSON: 1 is 1.0, and the order of fields does not matter. Without ttl the value
+        ends when the one before would have.
         """
         write = StateSwap(
             group=key_text("group", group),
             key=key_text("key", key),
             expected=None if expected is None else encode(expected),
             value=encode(value),
+            ttl_s=ttl_s(ttl),
         )
         return self._write(write, lambda data: data is not None)
 

@@ -78,16 +78,17 @@ class TracedEffects(CallEffects):
         return span.over(partial(super().state_update, group, key, patch))
 
     def state_compare_and_set(
-        self, group: str, key: str, expected: object, value: object
+        self, group: str, key: str, expected: object, value: object, ttl: object = None
     ) -> Promise[bool]:
         """Store a value where another one is."""
         span = self._state("compareAndSet", group, key)
-        write = partial(super().state_compare_and_set, group, key, expected, value)
+        write = partial(super().state_compare_and_set, group, key, expected, value, ttl)
         return span.over(write)
 
-    def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
+    def state_set(self, group: str, key: str, value: object, ttl: object = None) -> Promise[Any]:
         """Store a value."""
-        return self._state("set", group, key).over(partial(super().state_set, group, key, value))
+        span = self._state("set", group, key)
+        return span.over(partial(super().state_set, group, key, value, ttl))
 
     def state_delete(self, group: str, key: str) -> Promise[Any]:
         """Remove a value."""

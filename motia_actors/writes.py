@@ -27,11 +27,15 @@ class Write(msgspec.Struct, Generic[R_co], frozen=True, kw_only=True, tag=True):
 
 
 class StateSet(Write[None], frozen=True):
-    """Store value under (group, key), whatever was there."""
+    """Store value under (group, key), whatever was there, for ttl_s seconds; None: for ever.
+
+    A value that ended is as if it was not there; Sweep removes it.
+    """
 
     group: str
     key: str
     value: bytes
+    ttl_s: float | None = None
 
 
 class StateDelete(Write[bytes | None], frozen=True):
@@ -62,7 +66,8 @@ class StateChange(Write[bytes | None], frozen=True):
     """Make a new value of what (group, key) holds, in one step that no other writer comes between.
 
     Answers the value as it is then, or None where it was left alone. No value counts like `null`.
-    Fails the commit with UsageError where the value is of a wrong kind.
+    It ends when the one before it would have ended. Fails the commit with UsageError where the
+    value is of a wrong kind.
     """
 
     group: str
@@ -136,10 +141,14 @@ class StateUpdate(StateChange, frozen=True):
 
 
 class StateSwap(StateChange, frozen=True):
-    """Store value where the value is as expected, as JSON; None: nothing is there, or `null`."""
+    """Store value where the value is as expected, as JSON; None: nothing is there, or `null`.
+
+    With ttl_s it ends so many seconds later.
+    """
 
     expected: bytes | None
     value: bytes
+    ttl_s: float | None = None
 
     def applied_to(self, value: bytes | None) -> bytes | None:
         """The new value, None where the old one is not the expected."""
@@ -316,9 +325,9 @@ class DeadPurge(Write[int], frozen=True):
 class Sweep(Write[int], frozen=True):
     """Remove what nobody needs any more: up to rows_max rows; answers how many.
 
-    These are dedupe keys past their window, dead letters that are dead_age_s old or past the
-    newest dead_count_max of their step, and records of the journal that are journal_age_s old, but
-    the last of each kind. Call it again while it answers rows_max.
+    These are values of the state that ended, dedupe keys past their window, dead letters that are
+    dead_age_s old or past the newest dead_count_max of their step, and records of the journal that
+    are journal_age_s old, but the last of each kind. Call it again while it answers rows_max.
     """
 
     dead_age_s: float

@@ -124,13 +124,19 @@ class StateContext:
         return self._operations.read(read)
 
     def set(
-        self, group: Any = _MISSING, key: Any = _MISSING, value: Any = _MISSING, **named: Any
+        self,
+        group: Any = _MISSING,
+        key: Any = _MISSING,
+        value: Any = _MISSING,
+        *,
+        ttl: Any = None,
+        **named: Any,
     ) -> Any:
-        """Store value; answers it."""
+        """Store value; answers it. After ttl seconds it is gone; without ttl it stays for ever."""
         group, key = _named(named, group=group, key=key)
         if group is _MISSING or key is _MISSING or value is _MISSING:
             return self._operations.refuse("state.set(key, value)", "state.set(group, key, value)")
-        return self._operations.write(self._effects.state_set(group, key, value))
+        return self._operations.write(self._effects.state_set(group, key, value, ttl))
 
     def increment(self, group: Any, key: Any, by: Any = 1) -> Any:
         """Add to a number, no value counting as 0; answers the sum. No addition gets lost."""
@@ -147,9 +153,11 @@ class StateContext:
             return self._operations.update(group, key, change)
         return self._operations.write(self._effects.state_update(group, key, change))
 
-    def compare_and_set(self, group: Any, key: Any, expected: Any, value: Any) -> Any:
+    def compare_and_set(
+        self, group: Any, key: Any, expected: Any, value: Any, *, ttl: Any = None
+    ) -> Any:
         """Store value if what is there equals expected, None: nothing; answers whether it did."""
-        swap = self._effects.state_compare_and_set(group, key, expected, value)
+        swap = self._effects.state_compare_and_set(group, key, expected, value, ttl)
         return self._operations.write(swap)
 
     def keys(self, group: Any) -> Any:

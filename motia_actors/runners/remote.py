@@ -36,6 +36,8 @@ _READS: Mapping[str, tuple[str, int]] = {
     "stream.get": ("stream_get", 3),
     "stream.getGroup": ("stream_group", 2),
 }
+# These may have one argument more, the seconds that a value lives.
+_ENDING = ("state.set", "state.compareAndSet")
 _USAGE = {
     "state.set": "state.set(group, key, value)",
     "state.get": "state.get(group, key)",
@@ -96,7 +98,7 @@ def _method(effects: Effects, frame: frames.Frame) -> tuple[Callable[..., Any], 
         raise PayloadError(str(frame.e["message"]))
     is_write = frame.m in _WRITES
     name, count = (_WRITES if is_write else _READS)[frame.m]
-    if len(frame.a) != count:
+    if len(frame.a) != count and not (len(frame.a) == count + 1 and frame.m in _ENDING):
         right = _USAGE.get(frame.m, frame.m)
         raise UsageError(f"{frame.m} takes {count} arguments, not {len(frame.a)}; write {right}")
     return getattr(effects, name), is_write

@@ -100,14 +100,16 @@ class RemoteEffects(Effects):
         return self._write("state.update", group, key, patch)
 
     def state_compare_and_set(
-        self, group: str, key: str, expected: object, value: object
+        self, group: str, key: str, expected: object, value: object, ttl: object = None
     ) -> Promise[bool]:
         """Store value where what is there equals expected; answers whether it did."""
-        return self._write("state.compareAndSet", group, key, expected, value)
+        given = () if ttl is None else (ttl,)
+        return self._write("state.compareAndSet", group, key, expected, value, *given)
 
-    def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
+    def state_set(self, group: str, key: str, value: object, ttl: object = None) -> Promise[Any]:
         """Store value; answers it."""
-        return self._write("state.set", group, key, value, answer=lambda _: value)
+        given = () if ttl is None else (ttl,)
+        return self._write("state.set", group, key, value, *given, answer=lambda _: value)
 
     def state_delete(self, group: str, key: str) -> Promise[Any]:
         """Remove; answers the old value or None."""

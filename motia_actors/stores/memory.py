@@ -43,8 +43,9 @@ from motia_actors.stores import limits
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.memory_queue import Queue
 from motia_actors.stores.memory_ring import Ring
+from motia_actors.stores.memory_state import Values
 from motia_actors.stores.notifying import LocalNotifier
-from motia_actors.stores.updates import check_changes, check_updates
+from motia_actors.stores.updates import check_updates
 from motia_actors.threads import Lock, Signal, allocate_lock
 
 
@@ -102,7 +103,8 @@ class MemoryStore(Store):
 
     def statistics(self) -> dict[str, float]:
         """How many commits were kept, and how many rows there are."""
-        rows = {f"rows_{name}": count for name, count in self._world.queue.rows().items()}
+        found = {**self._world.queue.rows(), **self._world.state.rows()}
+        rows = {f"rows_{name}": count for name, count in found.items()}
         return {"commits": self._commits, "value_bytes_max": self.value_bytes_max, **rows}
 
     def close(self) -> None:
@@ -114,7 +116,7 @@ class MemoryStore(Store):
         # The queue goes first of those that change something, since it undoes its own where it
         # refuses; what the others answer does not depend on it.
         self._world.streams.check(writes)
-        check_changes(writes, self._world.state.get)
+        self._world.state.check(writes)
         steps: set[str] = set()
         streams: set[str] = set()
         queued = self._world.queue.apply(writes, steps)
@@ -122,6 +124,7 @@ class MemoryStore(Store):
         for index, write in enumerate(writes):
             if isinstance(write, Sweep):
                 swept: Any = queued[index]
+                swept += self._world.state.sweep(rows_max=write.rows_max - swept)
                 answers.append(swept + self._sweep_journal(write, rows_max=write.rows_max - swept))
             elif index in queued:
                 answers.append(queued[index])
@@ -138,21 +141,8 @@ class MemoryStore(Store):
 
     def _apply_one(self, write: Write[object], streams: set[str]) -> object:
         match write:
-            case StateSet(group=group, key=key, value=value):
-                self._world.state[group, key] = value
-                return None
-            case StateChange(group=group, key=key):
-                changed = write.applied_to(self._world.state.get((group, key)))
-                if changed is not None:
-                    self._world.state[group, key] = changed
-                return changed
-            case StateDelete(group=group, key=key):
-                return self._world.state.pop((group, key), None)
-            case StateClear(group=group):
-                keys = [place for place in self._world.state if place[0] == group]
-                for place in keys:
-                    del self._world.state[place]
-                return len(keys)
+            case StateSet() | StateChange() | StateDelete() | StateClear():
+                return self._world.state.apply(write)
             case StateExpect():
                 return None  # Looked at before anything was written.
             case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
@@ -231,7 +221,7 @@ class _World:
 
     def __init__(self, clock: Clock, changes: RingLimits) -> None:
         self.is_open = False
-        self.state: dict[tuple[str, str], bytes] = {}
+        self.state = Values(clock)
         self.streams = _StreamTable(clock, changes)
         self.queue = Queue(clock)
         self.journal: dict[str, Ring[bytes]] = {}
@@ -266,10 +256,8 @@ class _State(State):
         return self._all()[:count_max]
 
     def _all(self) -> list[StateItem]:
-        # Python orders text by code points, which is the order of its UTF-8 bytes.
         with self._world.reading():
-            places = sorted(self._world.state.items())
-        return [StateItem(group=group, key=key, value=value) for (group, key), value in places]
+            return self._world.state.items()
 
 
 class _Streams(Streams):

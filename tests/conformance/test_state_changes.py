@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -29,8 +28,9 @@ from motia_actors.store import (
     StateSwap,
     StateUpdate,
     Store,
+    Sweep,
 )
-from tests.conformance.conftest import VALUE_BYTES_MAX, StoreMaker
+from tests.conformance.conftest import VALUE_BYTES_MAX
 
 THREADS, TIMES = 4, 25
 
@@ -209,6 +209,8 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [None, 0, 1, 1.5, -3, True, "", "text", [], {}, {"a": 1}, {"b": None}]
 )
 KEYS = st.sampled_from(["a", "b"])
+TTLS = st.sampled_from([None, 2.0, 7.0])
+SWEEP = Sweep(dead_age_s=9e9, dead_count_max=9)
 
 
 def text_of(value: object) -> str:
@@ -217,26 +219,51 @@ def text_of(value: object) -> str:
 
 
 class ValuesMachine(RuleBasedStateMachine):
-    """One group, beside a dict."""
+    """One group, beside a dict; empty at the beginning and at the end."""
 
-    def __init__(self, make_store: StoreMaker) -> None:
+    def __init__(self, store: Store, clock: ManualClock) -> None:
         super().__init__()
-        self.stack = ExitStack()
-        self.store = self.stack.enter_context(make_store(ManualClock()))
+        self.store, self.clock = store, clock
         self.model: dict[str, Any] = {}
+        self.ends: dict[str, float] = {}
 
     def teardown(self) -> None:
-        self.stack.close()
+        self.store.write(StateClear(group="g"))
 
-    @rule(key=KEYS, value=VALUES)
-    def set(self, key: str, value: object) -> None:
-        self.store.write(StateSet(group="g", key=key, value=encode(value)))
+    def live(self, key: str, ttl_s: float | None) -> None:
+        if ttl_s is not None:
+            self.ends[key] = self.clock.now_s() + ttl_s
+
+    @rule(key=KEYS, value=VALUES, ttl_s=TTLS)
+    def set(self, key: str, value: object, ttl_s: float | None) -> None:
+        self.store.write(StateSet(group="g", key=key, value=encode(value), ttl_s=ttl_s))
         self.model[key] = value
+        self.ends.pop(key, None)
+        self.live(key, ttl_s)
 
     @rule(key=KEYS)
     def delete(self, key: str) -> None:
-        self.store.write(StateDelete(group="g", key=key))
+        answer = self.store.write(StateDelete(group="g", key=key))
+        assert (answer is not None) == (key in self.model)
         self.model.pop(key, None)
+        self.ends.pop(key, None)
+
+    @rule()
+    def clear(self) -> None:
+        assert self.store.write(StateClear(group="g")) == len(self.model)
+        self.model, self.ends = {}, {}
+
+    @rule(seconds=st.sampled_from([1.0, 5.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        for key in [key for key, end_s in self.ends.items() if end_s <= self.clock.now_s()]:
+            del self.model[key], self.ends[key]
+
+    @rule()
+    def sweep(self) -> None:
+        self.store.write(SWEEP)
+        assert self.store.statistics()["rows_state"] == len(self.model)
+        assert self.store.statistics()["rows_state_ends"] == len(self.ends)
 
     @rule(key=KEYS, by=st.sampled_from([1, -2, 0.5]))
     def increment(self, key: str, by: float) -> None:
@@ -260,13 +287,16 @@ class ValuesMachine(RuleBasedStateMachine):
         self.model[key] = {**(old or {}), **patch}
         assert decode(self.store.write(write) or b"") == self.model[key]
 
-    @rule(key=KEYS, expected=VALUES, value=VALUES)
-    def swap(self, key: str, expected: object, value: object) -> None:
+    @rule(key=KEYS, expected=VALUES, value=VALUES, ttl_s=TTLS)
+    def swap(self, key: str, expected: object, value: object, ttl_s: float | None) -> None:
         is_same = text_of(self.model.get(key)) == text_of(expected)
-        write = StateSwap(group="g", key=key, expected=encode(expected), value=encode(value))
+        write = StateSwap(
+            group="g", key=key, expected=encode(expected), value=encode(value), ttl_s=ttl_s
+        )
         assert (self.store.write(write) is not None) == is_same
         if is_same:
             self.model[key] = value
+            self.live(key, ttl_s)
 
     @invariant()
     def is_alike(self) -> None:
@@ -276,15 +306,17 @@ class ValuesMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_values_behave_like_a_dicts_whatever_is_done_to_them(make_store: StoreMaker) -> None:
+def test_values_behave_like_a_dicts_whatever_is_done_to_them(
+    store: Store, clock: ManualClock
+) -> None:
     class Machine(ValuesMachine):
         def __init__(self) -> None:
-            super().__init__(make_store)
+            super().__init__(store, clock)
 
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=20,
+            max_examples=40,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

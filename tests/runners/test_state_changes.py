@@ -243,6 +243,11 @@ async def awaits(old: Any) -> Any:
         (lambda s: s.update("g", "k", [1]), r"state.update takes objects, not \[1\]"),
         (lambda s: s.update("g", "k", awaits), "state.update takes a plain function"),
         (lambda s: s.update("g", ["k"], {}), "key must be a text"),
+        (lambda s: s.set("g", "k", 1, ttl=0), "ttl is 0; write seconds, more than 0"),
+        (lambda s: s.set("g", "k", 1, ttl=-1), "ttl is -1; write seconds"),
+        (lambda s: s.set("g", "k", 1, ttl="60"), "ttl is '60'; write seconds"),
+        (lambda s: s.set("g", "k", 1, ttl=float("inf")), "ttl is inf; write seconds"),
+        (lambda s: s.compare_and_set("g", "k", None, 1, ttl=True), "ttl is True; write seconds"),
         (lambda s: s.increment("g", "text"), "'text' holds 'x', which is no number"),
         (lambda s: s.update("g", "text", {}), "'text' holds 'x', which is no object"),
     ],
@@ -263,15 +268,63 @@ def test_a_wrong_call_in_javascript_is_refused_in_a_sentence(rig: Rig, node: Nod
         const said = []
         for (const call of [
           () => ctx.state.increment('g', 'text'), () => ctx.state.increment('g', 'k', NaN),
+          () => ctx.state.set('g', 'k', 1, { ttl: '60' }),
           () => ctx.state.update('g', 'k'), () => ctx.state.update('g', 'text', { a: 1 }),
         ]) said.push(await call().then(() => 'done', (error) => `${error.name}: ${error.message}`))
         return { body: said }
         """
     )
 
-    number, by, patch, fields = rig.value(handler)["body"]
+    number, by, ttl, patch, fields = rig.value(handler)["body"]
 
     assert number.startswith("UsageError: state 'g', 'text' holds 'x', which is no number")
     assert by == "UsageError: by is None; write a number"
+    assert ttl == "UsageError: ttl is '60'; write seconds, from 0 on"
     assert patch.startswith("UsageError: state.update takes objects, not None")
     assert fields.startswith("UsageError: state 'g', 'text' holds 'x', which is no object")
+
+
+def after(rig: Rig, seconds: float) -> list[Any]:
+    rig.clock.advance(seconds)
+    return rig.effects().state_keys("g")
+
+
+@pytest.mark.parametrize("word", ["", "await "])
+def test_a_value_lives_for_its_seconds_in_both_spellings(
+    either: Project, rig: Rig, word: str
+) -> None:
+    loaded = either.step(
+        f"""
+        {"async def" if word else "def"} handler(req, context):
+            s = context.state
+            return [
+                {word}s.set("g", "a", 1, ttl=10), {word}s.set("g", "b", 2, ttl=0.5),
+                {word}s.compare_and_set("g", "c", None, 3, ttl=20),
+                {word}s.increment("g", "a"), {word}s.set("g", "d", 4, ttl=None),
+            ]
+        """
+    )
+
+    assert rig.value(loaded.handler) == [1, 2, True, 2, 4]
+    assert [after(rig, one) for one in (0.4, 0.1, 9.5, 10.0)] == [
+        *(["a", "b", "c", "d"], ["a", "c", "d"], ["c", "d"], ["d"])
+    ]
+
+
+@pytest.mark.slow
+def test_a_value_lives_for_its_seconds_in_javascript(rig: Rig, node: NodeProject) -> None:
+    handler = node.handler(
+        """
+        const s = ctx.state
+        return { body: [
+          await s.set('g', 'a', 1, { ttl: 10 }), await s.set('g', 'b', 2, { ttl: 0.5 }),
+          await s.compareAndSet('g', 'c', null, 3, { ttl: 20 }),
+          await s.update('g', 'a', (old) => old + 1), await s.set('g', 'd', 4, {}),
+        ] }
+        """
+    )
+
+    assert rig.value(handler)["body"] == [1, 2, True, 2, 4]
+    assert [after(rig, one) for one in (0.4, 0.1, 9.5, 10.0)] == [
+        *(["a", "b", "c", "d"], ["a", "c", "d"], ["c", "d"], ["d"])
+    ]

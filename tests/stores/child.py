@@ -37,6 +37,11 @@ def obey(store: Store, word: str) -> None:
             for _ in range(int(times)):
                 store.write(StateIncrement(group="g", key="k", by=b"1"))
             say("done")
+        case ["end"]:
+            for number in range(50):
+                key, value = str(number), b'{"n":1}'
+                store.write(StateSet(group="ends", key=key, value=value, ttl_s=60.0))
+            say("done")
         case ["hold", name]:
             say(str(store.locks.try_hold(name)))
         case ["flood"]:

@@ -120,3 +120,15 @@ def test_values_are_changed_in_one_step_as_in_production() -> None:
     assert context.state.keys("g") == ["lock", "n", "tags"]
     with pytest.raises(UsageError, match="holds 'me', which is no number"):
         context.state.increment("g", "lock")
+
+
+def test_a_value_ends_by_the_clock_of_the_test() -> None:
+    context = FakeContext()
+    context.state.set("sessions", "s1", {"user": 7}, ttl=60)
+
+    context.clock.advance(59)
+    assert context.state.get("sessions", "s1") == {"user": 7}
+    context.clock.advance(1)
+
+    assert context.state.get("sessions", "s1") is None
+    assert context.state.get_group("sessions") == context.state.keys("sessions") == []

@@ -33,10 +33,18 @@ function stateOf(ask, log) {
     slipped(log, `state.${name} with ${given.length} arguments`, `state.${name}(${STATE_USAGE[name]})`)
     return Promise.resolve(null)
   })
+  const { set } = state
+  state.set = (...given) => {
+    const ttl = given[3]?.ttl ?? null
+    return ttl === null ? set(...given) : ask('state.set', [...given.slice(0, 3), ttl])
+  }
   state.increment = (group, key, by = 1) => ask('state.increment', [group, key, by])
   state.update = (group, key, change) =>
     typeof change === 'function' ? updated(ask, group, key, change) : ask('state.update', [group, key, change])
-  state.compareAndSet = (group, key, expected, value) => ask('state.compareAndSet', [group, key, expected, value])
+  state.compareAndSet = (group, key, expected, value, options) => {
+    const ttl = options?.ttl ?? null
+    return ask('state.compareAndSet', ttl === null ? [group, key, expected, value] : [group, key, expected, value, ttl])
+  }
   state.keys = (group) => ask('state.keys', [group])
   return state
 }
