@@ -93,9 +93,10 @@ def ttl_s(value: object) -> float | None:
 
 def number(what: str, value: object) -> int | float:
     """Read a number that JSON can hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
         raise UsageError(f"{what} is {briefly(value)}; write a number")
-    return value
+    return value  # type: ignore[return-value] # is a number
 
 
 def fields_of(value: object, *, of: str, right: str) -> dict[str, Any]:

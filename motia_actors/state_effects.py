@@ -72,10 +72,13 @@ class StateEffects:
 
         Raises:
             UsageError: patch is no object; in the promise: nor is what is stored.
+            PayloadTooLargeError: in the promise: the object would be too large.
         """
         group, key = key_text("group", group), key_text("key", key)
         fields = fields_of(patch, of="state.update takes", right="update(group, key, {'field': …})")
-        return self._write(StateUpdate(group=group, key=key, patch=encode(fields)), _decoded)
+        bytes_max = self._store.value_bytes_max
+        write = StateUpdate(group=group, key=key, patch=encode(fields), bytes_max=bytes_max)
+        return self._write(write, _decoded)
 
     def state_compare_and_set(
         self, group: str, key: str, expected: object, value: object, ttl: object = None

@@ -66,6 +66,8 @@ class StreamReads(Protocol):
 class StoreView(Protocol):
     """What effects need of a store: the store itself, or a unit of work over it."""
 
+    value_bytes_max: int
+
     @property
     def state(self) -> StateReads:
         """Reads of the state."""
@@ -89,6 +91,7 @@ class UnitOfWork:
     def __init__(self, store: Store) -> None:
         self._lock = allocate_lock()
         self._writes: list[Write[object]] = []
+        self.value_bytes_max = store.value_bytes_max
         self.state = _StateOverlay(store.state)
         self.streams = _StreamOverlay(store.streams)
 

@@ -12,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from motia_actors.errors import PayloadError, UsageError
+from motia_actors.errors import PayloadError, PayloadTooLargeError, UsageError
 from motia_actors.messages import Delivery, Event, Target
 from motia_actors.payload import canonical, decode, encode
 
@@ -87,10 +87,9 @@ class StateChange(Write[bytes | None], frozen=True):
         except PayloadError as error:
             raise self._refused(value, f"is no JSON: {error}") from error
 
-    def _refused(self, value: object, why: str) -> UsageError:
-        shown = repr(value)
-        shown = shown if len(shown) <= 80 else f"{shown[:79]}…"
-        return UsageError(f"state {self.group!r}, {self.key!r} holds {shown}, which {why}")
+    def _refused(self, value: bytes | None, why: str) -> UsageError:
+        place = f"state {self.group!r}, {self.key!r}"
+        return UsageError(f"{place} holds {_brief(value or b'nothing')}, which {why}")
 
 
 class StateIncrement(StateChange, frozen=True):
@@ -108,36 +107,46 @@ class StateIncrement(StateChange, frozen=True):
         if number is None:
             return self.by
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise self._refused(number, "is no number; set one before you increment it")
+            raise self._refused(value, "is no number; set one before you increment it")
         try:
             total = number + decode(self.by)
-        except OverflowError:
-            total = math.inf
-        if not math.isfinite(total):
-            raise self._refused(number, f"with {self.by.decode()} more is too large for a number")
-        return encode(total)
+            # Floats end at infinity, and text of a number at 4300 digits.
+            is_too_large = isinstance(total, float) and not math.isfinite(total)
+            data = encode(total)
+        except (OverflowError, PayloadError):
+            is_too_large = True
+        if is_too_large:
+            raise self._refused(value, f"with {_brief(self.by)} more is too large for a number")
+        return data
 
 
 class StateUpdate(StateChange, frozen=True):
     """Merge patch, a JSON object, into an object; no value counts as an empty one.
 
-    Fields of patch take the place of the object's, null included; the rest stays.
+    Fields of patch take the place of the object's, null included; the rest stays. An object of more
+    than bytes_max fails the commit with PayloadTooLargeError.
     """
 
     patch: bytes
+    bytes_max: int = 16 * 2**20
 
     def applied_to(self, value: bytes | None) -> bytes:
         """The object with the patch over it.
 
         Raises:
             UsageError: value is no object.
+            PayloadTooLargeError: the new one would be too large.
         """
         fields = self._read(value)
         if fields is None:
             return self.patch
         if not isinstance(fields, dict):
-            raise self._refused(fields, "is no object; set one before you update its fields")
-        return encode(fields | decode(self.patch))
+            raise self._refused(value, "is no object; set one before you update its fields")
+        data = encode(fields | decode(self.patch))
+        if len(data) > self.bytes_max:
+            what = f"state {self.group!r}, {self.key!r}"
+            raise PayloadTooLargeError(what, size_bytes=len(data), bytes_max=self.bytes_max)
+        return data
 
 
 class StateSwap(StateChange, frozen=True):
@@ -159,6 +168,11 @@ class StateSwap(StateChange, frozen=True):
         except PayloadError:
             is_same = False
         return self.value if is_same else None
+
+
+def _brief(data: bytes) -> str:
+    text = data[:80].decode(errors="replace")
+    return text if len(data) <= 80 else f"{text}…"
 
 
 # Streams: items by stream, group and id, with a log of changes.

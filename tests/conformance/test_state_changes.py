@@ -78,6 +78,15 @@ def test_nobodys_increment_is_lost_among_threads(store: Store) -> None:
     assert len(set(answers)) == THREADS * TIMES
 
 
+def test_a_sum_that_is_too_long_to_be_written_is_refused(store: Store) -> None:
+    longest = b"9" * 4300  # As much as Python reads and writes.
+    assert increment(store, longest[:1900]) == longest[:1900]
+    change = StateIncrement(group="g", key="k", by=b"1")
+
+    with pytest.raises(UsageError, match="with 1 more is too large"):
+        change.applied_to(longest)
+
+
 def test_an_update_merges_the_fields_of_an_object_and_begins_with_none(store: Store) -> None:
     assert update(store, b'{"a":1,"in":{"x":1}}') == b'{"a":1,"in":{"x":1}}'
     assert update(store, b'{"b":null,"in":{"y":2}}') == b'{"a":1,"in":{"y":2},"b":null}'
@@ -131,12 +140,18 @@ def test_of_threads_that_swap_the_same_value_one_wins(store: Store) -> None:
 @pytest.mark.parametrize(
     ("stored", "change", "said"),
     [
-        (b'"7"', StateIncrement(group="g", key="k", by=b"1"), "holds '7', which is no number"),
-        (b"true", StateIncrement(group="g", key="k", by=b"1"), "holds True, which is no number"),
+        (b'"7"', StateIncrement(group="g", key="k", by=b"1"), 'holds "7", which is no number'),
+        (b"true", StateIncrement(group="g", key="k", by=b"1"), "holds true, which is no number"),
         (b"1e308", StateIncrement(group="g", key="k", by=b"1e308"), "too large for a number"),
         (b"1" + b"0" * 400, StateIncrement(group="g", key="k", by=b"0.5"), "too large"),
+        (
+            b"9" * 1900,
+            StateIncrement(group="g", key="k", by=b"1e308"),
+            "with 1e308 more is too large",
+        ),
         (b"[1]", StateUpdate(group="g", key="k", patch=b"{}"), r"\[1\], which is no object"),
         (b"{", StateUpdate(group="g", key="k", patch=b"{}"), "which is no JSON"),
+        (b"\xff", StateIncrement(group="g", key="k", by=b"1"), "which is no JSON"),
         (b"", StateIncrement(group="g", key="k", by=b"1"), "which is no JSON"),
     ],
 )
@@ -167,7 +182,7 @@ def test_a_commit_with_a_change_that_is_refused_keeps_nothing_and_harms_no_other
     )
     other = store.commit([StateIncrement(group="h", key="k", by=b"5")])
 
-    with pytest.raises(UsageError, match="'x'"):
+    with pytest.raises(UsageError, match='"x"'):
         refused.result(10.0)
 
     assert other.result(10.0) == [b"5"]
@@ -194,6 +209,17 @@ def test_a_patch_over_the_limit_is_refused(store: Store) -> None:
 
     with pytest.raises(PayloadTooLargeError):
         update(store, patch)
+
+
+def test_an_object_that_grows_over_the_limit_is_refused_and_left_alone(store: Store) -> None:
+    keep(store, b'{"a":1}')
+    at_limit = StateUpdate(group="g", key="k", patch=b'{"b":2}', bytes_max=13)
+
+    with pytest.raises(PayloadTooLargeError, match="'g', 'k' has 13 bytes, over the limit of 12"):
+        store.write(StateUpdate(group="g", key="k", patch=b'{"b":2}', bytes_max=12))
+
+    assert store.state.get("g", "k") == b'{"a":1}'
+    assert store.write(at_limit) == b'{"a":1,"b":2}'
 
 
 def test_keys_are_those_of_one_group_in_their_order(store: Store) -> None:

@@ -248,8 +248,8 @@ async def awaits(old: Any) -> Any:
         (lambda s: s.set("g", "k", 1, ttl="60"), "ttl is '60'; write seconds"),
         (lambda s: s.set("g", "k", 1, ttl=float("inf")), "ttl is inf; write seconds"),
         (lambda s: s.compare_and_set("g", "k", None, 1, ttl=True), "ttl is True; write seconds"),
-        (lambda s: s.increment("g", "text"), "'text' holds 'x', which is no number"),
-        (lambda s: s.update("g", "text", {}), "'text' holds 'x', which is no object"),
+        (lambda s: s.increment("g", "text"), "'text' holds \"x\", which is no number"),
+        (lambda s: s.update("g", "text", {}), "'text' holds \"x\", which is no object"),
     ],
 )
 def test_a_wrong_call_is_refused_in_a_sentence(rig: Rig, call: Any, said: str) -> None:
@@ -277,11 +277,11 @@ def test_a_wrong_call_in_javascript_is_refused_in_a_sentence(rig: Rig, node: Nod
 
     number, by, ttl, patch, fields = rig.value(handler)["body"]
 
-    assert number.startswith("UsageError: state 'g', 'text' holds 'x', which is no number")
+    assert number.startswith("UsageError: state 'g', 'text' holds \"x\", which is no number")
     assert by == "UsageError: by is None; write a number"
     assert ttl == "UsageError: ttl is '60'; write seconds, from 0 on"
     assert patch.startswith("UsageError: state.update takes objects, not None")
-    assert fields.startswith("UsageError: state 'g', 'text' holds 'x', which is no object")
+    assert fields.startswith("UsageError: state 'g', 'text' holds \"x\", which is no object")
 
 
 def after(rig: Rig, seconds: float) -> list[Any]:

@@ -118,7 +118,7 @@ def test_values_are_changed_in_one_step_as_in_production() -> None:
 
     assert context.run(handler, {}) == (True, 2)
     assert context.state.keys("g") == ["lock", "n", "tags"]
-    with pytest.raises(UsageError, match="holds 'me', which is no number"):
+    with pytest.raises(UsageError, match='holds "me", which is no number'):
         context.state.increment("g", "lock")
 
 

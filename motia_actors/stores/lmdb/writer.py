@@ -22,6 +22,7 @@ from motia_actors.errors import (
     InvalidInputError,
     LeaseLostError,
     MotiaError,
+    PayloadTooLargeError,
     QueueFullError,
     StoreClosedError,
     StoreError,
@@ -46,7 +47,7 @@ _COMMIT_BYTES_MAX = 4 * 2**20
 _ROOM_BYTES_MANY = 2**30
 _ROOM_COMMITS = 16
 # One batch cannot be done, and what else is in its commit can.
-_REFUSALS = (QueueFullError, InvalidInputError, UsageError)
+_REFUSALS = (QueueFullError, InvalidInputError, PayloadTooLargeError, UsageError)
 
 
 class Batch(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from motia_actors.errors import (
     InvalidInputError,
     LeaseLostError,
     MotiaError,
+    PayloadTooLargeError,
     QueueFullError,
     StoreError,
     StoreFullError,
@@ -49,7 +50,14 @@ from motia_actors.stores.nats.entries import (
 )
 
 _LOG, _ORIGIN, _PART, _LOCK = b"log", b"origin:", b"part:", b"lock:"
-_REFUSALS = (ConflictError, InvalidInputError, LeaseLostError, QueueFullError, UsageError)
+_REFUSALS = (
+    ConflictError,
+    InvalidInputError,
+    LeaseLostError,
+    PayloadTooLargeError,
+    QueueFullError,
+    UsageError,
+)
 
 
 class StaleItemError(StoreError):
