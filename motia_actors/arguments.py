@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from motia_actors.errors import UsageError
+from motia_actors.payload import decode, encode
 
 DEDUPE_WINDOW_S = 120.0
 
@@ -78,6 +79,32 @@ def time_s(what: str, value: object) -> float:
             f"offset, such as '{value.isoformat()}+00:00' or datetime.now(UTC)"
         )
     return value.timestamp()
+
+
+def ttl_s(value: object) -> float | None:
+    """Read how many seconds a value is to live; None is for ever."""
+    if value is None:
+        return None
+    seconds = _seconds("ttl", value)
+    if not seconds:
+        raise UsageError(f"ttl is {briefly(value)}; write seconds, more than 0")
+    return seconds
+
+
+def number(what: str, value: object) -> int | float:
+    """Read a number that JSON can hold."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
+        raise UsageError(f"{what} is {briefly(value)}; write a number")
+    return value  # type: ignore[return-value] # is a number
+
+
+def fields_of(value: object, *, of: str, right: str) -> dict[str, Any]:
+    """Read an object: a dict, or what is one as JSON. `of` takes objects, and `right` is how."""
+    fields = value if isinstance(value, dict) else decode(encode(value))
+    if not isinstance(fields, dict):
+        raise UsageError(f"{of} objects, not {briefly(value)}; write {right}")
+    return fields
 
 
 def key_text(what: str, value: object) -> str:

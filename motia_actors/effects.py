@@ -10,20 +10,18 @@ from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
-from motia_actors.arguments import Queueing, briefly, key_text, queueing
+from motia_actors.arguments import Queueing, briefly, fields_of, key_text, queueing
 from motia_actors.clock import Clock
 from motia_actors.errors import InvalidInputError, UnknownStreamError, UsageError
 from motia_actors.messages import Call, Event, Target, Trace
 from motia_actors.payload import decode, encode
 from motia_actors.promise import Promise, all_of
 from motia_actors.runner import Effects
+from motia_actors.state_effects import StateEffects
 from motia_actors.steps.config import Step
 from motia_actors.store import (
     EventCancel,
     EventPut,
-    StateClear,
-    StateDelete,
-    StateSet,
     Store,
     StreamDelete,
     StreamSend,
@@ -63,7 +61,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     new_event_id: Callable[[float], str] = new_event_id
 
 
-class CallEffects(Effects):
+class CallEffects(StateEffects, Effects):
     """The effects of one call of step. Any thread may call it."""
 
     __slots__ = ("_pending", "_step", "_store", "_unit", "_world", "call")
@@ -147,34 +145,6 @@ class CallEffects(Effects):
                 f"cancel got {briefly(event_id)}; write cancel(event_id) with what emit answered"
             )
         return self._write(EventCancel(event_id=event_id), _same)
-
-    # State.
-
-    def state_get(self, group: str, key: str) -> Any:
-        """Read the stored value, None where there is none."""
-        value = self._store.state.get(key_text("group", group), key_text("key", key))
-        return None if value is None else decode(value)
-
-    def state_group(self, group: str) -> list[Any]:
-        """All values of the group, in the order of their keys."""
-        items = self._store.state.group(key_text("group", group))
-        return [decode(item.value) for item in items]
-
-    def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
-        """Store value; answers it. Raises PayloadError where it has no JSON form."""
-        data = encode(value)
-        write = StateSet(group=key_text("group", group), key=key_text("key", key), value=data)
-        return self._write(write, lambda _: value)
-
-    def state_delete(self, group: str, key: str) -> Promise[Any]:
-        """Remove; answers the old value or None."""
-        return self._write(
-            StateDelete(group=key_text("group", group), key=key_text("key", key)), _decoded
-        )
-
-    def state_clear(self, group: str) -> Promise[None]:
-        """Remove all values of the group."""
-        return self._write(StateClear(group=key_text("group", group)), _none)
 
     # Streams.
 
@@ -351,19 +321,10 @@ def _same(value: T) -> T:
     return value
 
 
-def _decoded(data: bytes | None) -> Any:
-    return None if data is None else decode(data)
-
-
 def _fields(stream: str, operation: str, data: object, item_id: str) -> dict[str, Any]:
     """What a handler gives for an item, as a dict with the item's id."""
-    fields = data if isinstance(data, dict) else decode(encode(data))
-    if not isinstance(fields, dict):
-        raise UsageError(
-            f"stream {stream!r} keeps objects, not {briefly(data)}; "
-            f"write {operation}(group, id, {{'value': …}})"
-        )
-    fields = {**fields, "id": item_id}
+    right = f"{operation}(group, id, {{'value': …}})"
+    fields = {**fields_of(data, of=f"stream {stream!r} keeps", right=right), "id": item_id}
     fields.pop("__motia", None)  # It comes back with what was read before.
     return fields
 

@@ -215,8 +215,9 @@ class StoreCorruptError(StoreError):
 class ConflictError(StoreError):
     """What a commit had read was changed since by somebody else. The reader reads again."""
 
-    def __init__(self, group: str, key: str) -> None:
-        super().__init__(f"state {group!r}, {key!r} was changed by somebody else meanwhile")
+    def __init__(self, group: str, key: str, *, tries: int = 1) -> None:
+        often = "" if tries == 1 else f" {tries} times in a row; try again when fewer write it"
+        super().__init__(f"state {group!r}, {key!r} was changed by somebody else meanwhile{often}")
         self.group, self.key = group, key
 
 

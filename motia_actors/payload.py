@@ -37,8 +37,15 @@ def _other(value: object) -> object:
     raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} has no JSON form")
 
 
+def _number(text: str) -> int | float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
 _encoder = msgspec.json.Encoder(enc_hook=_other)
 _decoder = msgspec.json.Decoder()
+_sorting = msgspec.json.Encoder(order="sorted")
+_rounding = msgspec.json.Decoder(float_hook=_number)
 
 
 def encode(value: object) -> bytes:
@@ -65,3 +72,15 @@ def decode(data: bytes | bytearray | memoryview) -> Any:
         raise PayloadError("JSON is nested too deep") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise PayloadError(str(error)) from error
+
+
+def canonical(data: bytes) -> bytes:
+    """Write JSON anew so that equal values are equal bytes: fields are sorted, and 1.0 is 1.
+
+    Raises:
+        PayloadError: it is malformed, or nested too deep.
+    """
+    try:
+        return _sorting.encode(_rounding.decode(data))
+    except (ValueError, RecursionError, OverflowError, msgspec.MsgspecError) as error:
+        raise PayloadError(f"cannot read JSON: {error}") from error

@@ -51,8 +51,26 @@ class Effects(Protocol):
         """All values of the group."""
         ...
 
-    def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
-        """Store value; answers it."""
+    def state_keys(self, group: str) -> list[str]:
+        """The keys of the group, sorted."""
+        ...
+
+    def state_increment(self, group: str, key: str, by: float = 1) -> Promise[Any]:
+        """Add to a number in one step, no value counting as 0; answers the sum."""
+        ...
+
+    def state_update(self, group: str, key: str, patch: object) -> Promise[Any]:
+        """Merge the fields of patch into an object in one step; answers the object."""
+        ...
+
+    def state_compare_and_set(
+        self, group: str, key: str, expected: object, value: object, ttl: object = None
+    ) -> Promise[bool]:
+        """Store value where what is there equals expected, None: nothing; answers whether."""
+        ...
+
+    def state_set(self, group: str, key: str, value: object, ttl: object = None) -> Promise[Any]:
+        """Store value, for ttl seconds or for ever; answers it."""
         ...
 
     def state_delete(self, group: str, key: str) -> Promise[Any]:

@@ -39,10 +39,14 @@ from motia_actors.writes import (
     Lease,
     Release,
     Retry,
+    StateChange,
     StateClear,
     StateDelete,
     StateExpect,
+    StateIncrement,
     StateSet,
+    StateSwap,
+    StateUpdate,
     StreamDelete,
     StreamSend,
     StreamSet,
@@ -74,11 +78,15 @@ __all__ = [
     "Retry",
     "Scheduled",
     "State",
+    "StateChange",
     "StateClear",
     "StateDelete",
     "StateExpect",
+    "StateIncrement",
     "StateItem",
     "StateSet",
+    "StateSwap",
+    "StateUpdate",
     "Store",
     "StreamDelete",
     "StreamSend",
@@ -110,6 +118,10 @@ class State(Protocol):
 
     def group(self, group: str) -> list[StateItem]:
         """All values of exactly this group, in the order of their keys' UTF-8 bytes."""
+        ...
+
+    def keys(self, group: str) -> list[str]:
+        """The keys of exactly this group, in the order of their UTF-8 bytes."""
         ...
 
     def items(self, *, count_max: int) -> list[StateItem]:

@@ -63,9 +63,32 @@ class TracedEffects(CallEffects):
         """Read the values of a group."""
         return self._state("getGroup", group).of(partial(super().state_group, group))
 
-    def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
+    def state_keys(self, group: str) -> list[str]:
+        """Read the keys of a group."""
+        return self._state("keys", group).of(partial(super().state_keys, group))
+
+    def state_increment(self, group: str, key: str, by: float = 1) -> Promise[Any]:
+        """Add to a number."""
+        span = self._state("increment", group, key)
+        return span.over(partial(super().state_increment, group, key, by))
+
+    def state_update(self, group: str, key: str, patch: object) -> Promise[Any]:
+        """Merge into an object."""
+        span = self._state("update", group, key)
+        return span.over(partial(super().state_update, group, key, patch))
+
+    def state_compare_and_set(
+        self, group: str, key: str, expected: object, value: object, ttl: object = None
+    ) -> Promise[bool]:
+        """Store a value where another one is."""
+        span = self._state("compareAndSet", group, key)
+        write = partial(super().state_compare_and_set, group, key, expected, value, ttl)
+        return span.over(write)
+
+    def state_set(self, group: str, key: str, value: object, ttl: object = None) -> Promise[Any]:
         """Store a value."""
-        return self._state("set", group, key).over(partial(super().state_set, group, key, value))
+        span = self._state("set", group, key)
+        return span.over(partial(super().state_set, group, key, value, ttl))
 
     def state_delete(self, group: str, key: str) -> Promise[Any]:
         """Remove a value."""

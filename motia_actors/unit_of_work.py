@@ -18,6 +18,7 @@ from motia_actors.store import (
     EventCancel,
     EventPut,
     State,
+    StateChange,
     StateClear,
     StateDelete,
     StateExpect,
@@ -45,6 +46,10 @@ class StateReads(Protocol):
         """All values of the group."""
         ...
 
+    def keys(self, group: str) -> list[str]:
+        """The keys of the group."""
+        ...
+
 
 class StreamReads(Protocol):
     """The part of Streams that handlers read by."""
@@ -60,6 +65,8 @@ class StreamReads(Protocol):
 
 class StoreView(Protocol):
     """What effects need of a store: the store itself, or a unit of work over it."""
+
+    value_bytes_max: int
 
     @property
     def state(self) -> StateReads:
@@ -84,6 +91,7 @@ class UnitOfWork:
     def __init__(self, store: Store) -> None:
         self._lock = allocate_lock()
         self._writes: list[Write[object]] = []
+        self.value_bytes_max = store.value_bytes_max
         self.state = _StateOverlay(store.state)
         self.streams = _StreamOverlay(store.streams)
 
@@ -106,7 +114,7 @@ class UnitOfWork:
 
     def _apply(self, write: Write[object]) -> object:
         match write:
-            case StateSet() | StateDelete() | StateClear():
+            case StateSet() | StateChange() | StateDelete() | StateClear():
                 return self.state.apply(write)
             case StreamSet() | StreamUpdate() | StreamDelete():
                 return self.streams.apply(write)
@@ -151,12 +159,22 @@ class _StateOverlay:
         ordered = sorted(found, key=lambda key: key.encode("utf-8", "surrogatepass"))
         return [StateItem(group=group, key=key, value=found[key]) for key in ordered]
 
-    def apply(self, write: StateSet | StateDelete | StateClear) -> object:
+    def keys(self, group: str) -> list[str]:
+        """The keys of the group, sorted; that each is still there is expected, as by `group`."""
+        return [item.key for item in self.group(group)]
+
+    def apply(self, write: StateSet | StateChange | StateDelete | StateClear) -> object:
         """Write over what is seen; answers what the store would."""
         match write:
             case StateSet(group=group, key=key, value=value):
                 self._written[group, key] = value
                 return None
+            case StateChange(group=group, key=key):
+                # Done again at the end, over the same value: reading it here expects it.
+                changed = write.applied_to(self.get(group, key))
+                if changed is not None:
+                    self._written[group, key] = changed
+                return changed
             case StateDelete(group=group, key=key):
                 old = self.get(group, key)
                 self._written[group, key] = None

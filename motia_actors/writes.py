@@ -12,8 +12,9 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
+from motia_actors.errors import PayloadError, PayloadTooLargeError, UsageError
 from motia_actors.messages import Delivery, Event, Target
-from motia_actors.payload import decode, encode
+from motia_actors.payload import canonical, decode, encode
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -26,11 +27,15 @@ class Write(msgspec.Struct, Generic[R_co], frozen=True, kw_only=True, tag=True):
 
 
 class StateSet(Write[None], frozen=True):
-    """Store value under (group, key), whatever was there."""
+    """Store value under (group, key), whatever was there, for ttl_s seconds; None: for ever.
+
+    A value that ended is as if it was not there; Sweep removes it.
+    """
 
     group: str
     key: str
     value: bytes
+    ttl_s: float | None = None
 
 
 class StateDelete(Write[bytes | None], frozen=True):
@@ -55,6 +60,119 @@ class StateExpect(Write[None], frozen=True):
     group: str
     key: str
     value: bytes | None
+
+
+class StateChange(Write[bytes | None], frozen=True):
+    """Make a new value of what (group, key) holds, in one step that no other writer comes between.
+
+    Answers the value as it is then, or None where it was left alone. No value counts like `null`.
+    It ends when the one before it would have ended. Fails the commit with UsageError where the
+    value is of a wrong kind.
+    """
+
+    group: str
+    key: str
+
+    def applied_to(self, value: bytes | None) -> bytes | None:
+        """The new value, None where the old one is to stay.
+
+        Raises:
+            UsageError: value is of a wrong kind.
+        """
+        raise NotImplementedError
+
+    def _read(self, value: bytes | None) -> object:
+        try:
+            return None if value is None else decode(value)
+        except PayloadError as error:
+            raise self._refused(value, f"is no JSON: {error}") from error
+
+    def _refused(self, value: bytes | None, why: str) -> UsageError:
+        place = f"state {self.group!r}, {self.key!r}"
+        return UsageError(f"{place} holds {_brief(value or b'nothing')}, which {why}")
+
+
+class StateIncrement(StateChange, frozen=True):
+    """Add by, a JSON number, to a number; no value counts as 0."""
+
+    by: bytes
+
+    def applied_to(self, value: bytes | None) -> bytes:
+        """The sum.
+
+        Raises:
+            UsageError: value is no number, or the sum is too large for one.
+        """
+        number = self._read(value)
+        if number is None:
+            return self.by
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise self._refused(value, "is no number; set one before you increment it")
+        try:
+            total = number + decode(self.by)
+            # Floats end at infinity, and text of a number at 4300 digits.
+            is_too_large = isinstance(total, float) and not math.isfinite(total)
+            data = encode(total)
+        except (OverflowError, PayloadError):
+            is_too_large = True
+        if is_too_large:
+            raise self._refused(value, f"with {_brief(self.by)} more is too large for a number")
+        return data
+
+
+class StateUpdate(StateChange, frozen=True):
+    """Merge patch, a JSON object, into an object; no value counts as an empty one.
+
+    Fields of patch take the place of the object's, null included; the rest stays. An object of more
+    than bytes_max fails the commit with PayloadTooLargeError.
+    """
+
+    patch: bytes
+    bytes_max: int = 16 * 2**20
+
+    def applied_to(self, value: bytes | None) -> bytes:
+        """The object with the patch over it.
+
+        Raises:
+            UsageError: value is no object.
+            PayloadTooLargeError: the new one would be too large.
+        """
+        fields = self._read(value)
+        if fields is None:
+            return self.patch
+        if not isinstance(fields, dict):
+            raise self._refused(value, "is no object; set one before you update its fields")
+        data = encode(fields | decode(self.patch))
+        if len(data) > self.bytes_max:
+            what = f"state {self.group!r}, {self.key!r}"
+            raise PayloadTooLargeError(what, size_bytes=len(data), bytes_max=self.bytes_max)
+        return data
+
+
+class StateSwap(StateChange, frozen=True):
+    """Store value where the value is as expected, as JSON; None: nothing is there, or `null`.
+
+    With ttl_s it ends so many seconds later.
+    """
+
+    expected: bytes | None
+    value: bytes
+    ttl_s: float | None = None
+
+    def applied_to(self, value: bytes | None) -> bytes | None:
+        """The new value, None where the old one is not the expected."""
+        old = b"null" if value is None else value
+        expected = b"null" if self.expected is None else self.expected
+        try:
+            is_same = old == expected or canonical(old) == canonical(expected)
+        except PayloadError:
+            is_same = False
+        return self.value if is_same else None
+
+
+def _brief(data: bytes) -> str:
+    text = data[:80].decode(errors="replace")
+    return text if len(data) <= 80 else f"{text}…"
 
 
 # Streams: items by stream, group and id, with a log of changes.
@@ -221,9 +339,9 @@ class DeadPurge(Write[int], frozen=True):
 class Sweep(Write[int], frozen=True):
     """Remove what nobody needs any more: up to rows_max rows; answers how many.
 
-    These are dedupe keys past their window, dead letters that are dead_age_s old or past the
-    newest dead_count_max of their step, and records of the journal that are journal_age_s old, but
-    the last of each kind. Call it again while it answers rows_max.
+    These are values of the state that ended, dedupe keys past their window, dead letters that are
+    dead_age_s old or past the newest dead_count_max of their step, and records of the journal that
+    are journal_age_s old, but the last of each kind. Call it again while it answers rows_max.
     """
 
     dead_age_s: float

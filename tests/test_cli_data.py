@@ -86,7 +86,7 @@ def test_an_export_moves_everything(
     assert (out.exit_code, back.exit_code) == (0, 0)
     assert Path("all.jsonl").read_bytes() == before
     assert dump(project / "elsewhere") == before
-    assert "6 state, 8 item, 11 delivery, 1 dead, 1 slot, 1 dedupe, 1 record" in back.output
+    assert "7 state, 8 item, 11 delivery, 1 dead, 1 slot, 1 dedupe, 1 record" in back.output
 
 
 def test_a_damaged_folder_is_exported_with_exit_1(invoke: Invoke, project: Path) -> None:

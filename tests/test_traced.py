@@ -45,12 +45,22 @@ config = {"name": "Tick", "type": "cron", "cron": "0 0 1 1 *", "emits": ["order.
 async def handler(context):
     await context.emit({"topic": "order.made", "data": {"id": "tick"}})
 """
+TALLY = """
+config = {"name": "Tally", "type": "api", "method": "POST", "path": "/tally", "emits": []}
+
+def handler(req, context):
+    context.state.increment("tally", "n")
+    context.state.update("tally", "o", {"a": 1})
+    context.state.update("tally", "o", lambda old: old)
+    return {"status": 200, "body": [context.trace_id, context.state.keys("tally")]}
+"""
 STREAM = 'config = {"name": "shipments", "schema": None, "baseConfig": {"storageType": "default"}}'
 FILES = {
     "order_step.py": ORDER,
     "ship_step.py": SHIP,
     "break_step.py": BREAK,
     "tick_step.py": TICK,
+    "tally_step.py": TALLY,
     "shipments_stream.py": STREAM,
 }
 
@@ -115,6 +125,25 @@ def test_a_trace_has_a_span_for_each_thing_that_happened(shop: Shop) -> None:
     request = spans["request POST /orders/:id"]
     assert request["attributes"]["http.response.status_code"] == 201
     assert spans["stream shipments.set"]["attributes"]["id"] == "7"
+
+
+def test_values_that_are_changed_in_one_step_are_spans(shop: Shop) -> None:
+    trace_id, _ = shop.harness.request("POST", "/tally").json
+
+    spans = shop.spans(trace_id)
+
+    places = {
+        name: (span["attributes"]["groupId"], span["attributes"].get("key"))
+        for name, span in spans.items()
+        if span["kind"] == "state"
+    }
+    assert places == {
+        "state state.increment": ("tally", "n"),
+        "state state.update": ("tally", "o"),
+        "state state.get": ("tally", "o"),
+        "state state.compareAndSet": ("tally", "o"),
+        "state state.keys": ("tally", None),
+    }
 
 
 def parent_of(span: Mapping[str, Any], spans: Mapping[str, Mapping[str, Any]]) -> str | None:

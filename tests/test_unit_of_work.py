@@ -18,7 +18,10 @@ from motia_actors.store import (
     StateClear,
     StateDelete,
     StateExpect,
+    StateIncrement,
     StateSet,
+    StateSwap,
+    StateUpdate,
     StreamDelete,
     StreamSend,
     StreamSet,
@@ -215,3 +218,40 @@ def test_a_cancellation_is_kept_back_and_its_answer_is_not_known(store: MemorySt
     assert store.events.depth("s").waiting == 1
     assert store.commit(unit.writes()).result() == [1]
     assert store.events.steps() == []
+
+
+def test_changes_of_values_are_seen_by_their_handler_and_counted_once(store: MemoryStore) -> None:
+    put(store, "n", b"1")
+    unit = UnitOfWork(store)
+
+    unit.commit([StateIncrement(group="g", key="n", by=b"2")])
+    put(unit, "user", b'{"a":1}')
+    updated = unit.commit([StateUpdate(group="g", key="user", patch=b'{"b":2}')]).result()
+    swapped = unit.commit([StateSwap(group="g", key="n", expected=b"3", value=b"4")]).result()
+    missed = unit.commit([StateSwap(group="g", key="n", expected=b"3", value=b"5")]).result()
+
+    assert (updated, swapped, missed) == ([b'{"a":1,"b":2}'], [b"4"], [None])
+    assert unit.state.keys("g") == ["n", "user"]
+    assert (unit.state.get("g", "n"), store.state.get("g", "n")) == (b"4", b"1")
+    store.commit(unit.writes()).result()
+    assert (store.state.get("g", "n"), store.state.get("g", "user")) == (b"4", b'{"a":1,"b":2}')
+
+
+def test_a_counter_that_another_moved_meanwhile_is_a_conflict(store: MemoryStore) -> None:
+    unit = UnitOfWork(store)
+    assert unit.commit([StateIncrement(group="g", key="n", by=b"1")]).result() == [b"1"]
+
+    put(store, "n", b"7")
+
+    with pytest.raises(ConflictError, match="'n'"):
+        store.commit(unit.writes()).result()
+
+
+def test_a_change_of_a_wrong_kind_leaves_the_unit_as_it_was(store: MemoryStore) -> None:
+    unit = UnitOfWork(store)
+    put(unit, "n", b'"x"')
+
+    with pytest.raises(UsageError, match="is no number"):
+        unit.commit([StateIncrement(group="g", key="n", by=b"1")])
+
+    assert len(unit.writes()) == 1

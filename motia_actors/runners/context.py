@@ -124,13 +124,46 @@ class StateContext:
         return self._operations.read(read)
 
     def set(
-        self, group: Any = _MISSING, key: Any = _MISSING, value: Any = _MISSING, **named: Any
+        self,
+        group: Any = _MISSING,
+        key: Any = _MISSING,
+        value: Any = _MISSING,
+        *,
+        ttl: Any = None,
+        **named: Any,
     ) -> Any:
-        """Store value; answers it."""
+        """Store value; answers it. After ttl seconds it is gone; without ttl it stays for ever."""
         group, key = _named(named, group=group, key=key)
         if group is _MISSING or key is _MISSING or value is _MISSING:
             return self._operations.refuse("state.set(key, value)", "state.set(group, key, value)")
-        return self._operations.write(self._effects.state_set(group, key, value))
+        return self._operations.write(self._effects.state_set(group, key, value, ttl))
+
+    def increment(self, group: Any, key: Any, by: Any = 1) -> Any:
+        """Add to a number, no value counting as 0; answers the sum. No addition gets lost."""
+        return self._operations.write(self._effects.state_increment(group, key, by))
+
+    def update(self, group: Any, key: Any, change: Any) -> Any:
+        """Change a value in one step; answers the new one.
+
+        A dict's fields are merged into the object that is there, or become one. A function gets
+        the value, None where there is none, and returns the new one; where somebody else wrote in
+        between it is called again with what is there then, so let it do nothing else.
+        """
+        if callable(change):
+            return self._operations.update(group, key, change)
+        return self._operations.write(self._effects.state_update(group, key, change))
+
+    def compare_and_set(
+        self, group: Any, key: Any, expected: Any, value: Any, *, ttl: Any = None
+    ) -> Any:
+        """Store value if what is there equals expected, None: nothing; answers whether it did."""
+        swap = self._effects.state_compare_and_set(group, key, expected, value, ttl)
+        return self._operations.write(swap)
+
+    def keys(self, group: Any) -> Any:
+        """The keys of the group, sorted."""
+        effects = self._effects
+        return self._operations.read(lambda: effects.state_keys(group))
 
     def delete(self, group: Any = _MISSING, key: Any = _MISSING, **named: Any) -> Any:
         """Remove; answers the old value or None."""

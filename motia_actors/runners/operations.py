@@ -7,6 +7,7 @@ from typing import Any
 
 from motia_actors.promise import Promise
 from motia_actors.runner import Effects
+from motia_actors.runners.updating import Swaps, Update
 from motia_actors.runners.waiting import Done, Effect, Later, has_loop
 
 # Above this many operations that nobody awaited the finished ones among them are let go of.
@@ -28,12 +29,12 @@ class Operations:
             return promise.result()
         if promise.is_done and promise.error is None:
             return Done(promise.result())
-        if self._unawaited is None:
-            self._unawaited = set()
-        elif len(self._unawaited) >= _UNAWAITED_COUNT:
-            for effect in [one for one in self._unawaited if one.is_over]:
-                self._unawaited.discard(effect)
-        return Effect(promise, self._unawaited)
+        return Effect(promise, self._unheard_of())
+
+    def update(self, group: Any, key: Any, change: Callable[[Any], Any]) -> Any:
+        """Store what change makes of a value; again with the newer one where it was changed."""
+        swaps = Swaps(self.effects, group, key, change)
+        return Update(swaps, self._unheard_of()) if has_loop() else swaps.run()
 
     def read(self, read: Callable[[], object]) -> Any:
         """Answer what read does: at once, unless this call still writes."""
@@ -55,5 +56,14 @@ class Operations:
         """Find the first error of an operation that nobody awaited."""
         if not self._unawaited:
             return None
-        errors = (effect.promise.error for effect in self._unawaited)
+        errors = (effect.error for effect in self._unawaited)
         return next((error for error in errors if error is not None), None)
+
+    def _unheard_of(self) -> set[Effect]:
+        """The operations that nobody awaited yet; not too many of them."""
+        if self._unawaited is None:
+            self._unawaited = set()
+        elif len(self._unawaited) >= _UNAWAITED_COUNT:
+            for effect in [one for one in self._unawaited if one.is_over]:
+                self._unawaited.discard(effect)
+        return self._unawaited

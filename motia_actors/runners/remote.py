@@ -19,6 +19,9 @@ _WRITES: Mapping[str, tuple[str, int]] = {
     "cancel": ("cancel", 1),
     "next": ("next_step", 1),
     "state.set": ("state_set", 3),
+    "state.increment": ("state_increment", 3),
+    "state.update": ("state_update", 3),
+    "state.compareAndSet": ("state_compare_and_set", 4),
     "state.delete": ("state_delete", 2),
     "state.clear": ("state_clear", 1),
     "stream.set": ("stream_set", 4),
@@ -29,12 +32,19 @@ _WRITES: Mapping[str, tuple[str, int]] = {
 _READS: Mapping[str, tuple[str, int]] = {
     "state.get": ("state_get", 2),
     "state.getGroup": ("state_group", 1),
+    "state.keys": ("state_keys", 1),
     "stream.get": ("stream_get", 3),
     "stream.getGroup": ("stream_group", 2),
 }
+# These may have one argument more, the seconds that a value lives.
+_ENDING = ("state.set", "state.compareAndSet")
 _USAGE = {
     "state.set": "state.set(group, key, value)",
     "state.get": "state.get(group, key)",
+    "state.increment": "state.increment(group, key, by)",
+    "state.update": "state.update(group, key, patch)",
+    "state.compareAndSet": "state.compareAndSet(group, key, expected, value)",
+    "state.keys": "state.keys(group)",
     "state.delete": "state.delete(group, key)",
     "state.clear": "state.clear(group)",
     "state.getGroup": "state.getGroup(group)",
@@ -88,7 +98,7 @@ def _method(effects: Effects, frame: frames.Frame) -> tuple[Callable[..., Any], 
         raise PayloadError(str(frame.e["message"]))
     is_write = frame.m in _WRITES
     name, count = (_WRITES if is_write else _READS)[frame.m]
-    if len(frame.a) != count:
+    if len(frame.a) != count and not (len(frame.a) == count + 1 and frame.m in _ENDING):
         right = _USAGE.get(frame.m, frame.m)
         raise UsageError(f"{frame.m} takes {count} arguments, not {len(frame.a)}; write {right}")
     return getattr(effects, name), is_write

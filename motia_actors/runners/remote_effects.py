@@ -86,9 +86,30 @@ class RemoteEffects(Effects):
         values: list[Any] = self._read("state.getGroup", group)
         return values
 
-    def state_set(self, group: str, key: str, value: object) -> Promise[Any]:
+    def state_keys(self, group: str) -> list[str]:
+        """The keys of the group, sorted."""
+        keys: list[str] = self._read("state.keys", group)
+        return keys
+
+    def state_increment(self, group: str, key: str, by: float = 1) -> Promise[Any]:
+        """Add to a number; answers the sum."""
+        return self._write("state.increment", group, key, by)
+
+    def state_update(self, group: str, key: str, patch: object) -> Promise[Any]:
+        """Merge the fields of patch into an object; answers the object."""
+        return self._write("state.update", group, key, patch)
+
+    def state_compare_and_set(
+        self, group: str, key: str, expected: object, value: object, ttl: object = None
+    ) -> Promise[bool]:
+        """Store value where what is there equals expected; answers whether it did."""
+        given = () if ttl is None else (ttl,)
+        return self._write("state.compareAndSet", group, key, expected, value, *given)
+
+    def state_set(self, group: str, key: str, value: object, ttl: object = None) -> Promise[Any]:
         """Store value; answers it."""
-        return self._write("state.set", group, key, value, answer=lambda _: value)
+        given = () if ttl is None else (ttl,)
+        return self._write("state.set", group, key, value, *given, answer=lambda _: value)
 
     def state_delete(self, group: str, key: str) -> Promise[Any]:
         """Remove; answers the old value or None."""

@@ -36,6 +36,11 @@ class Effect(Coroutine[Any, Any, Any]):
         """It ended well, so that nobody needs to hear of it."""
         return self.promise.is_done and self.promise.error is None
 
+    @property
+    def error(self) -> BaseException | None:
+        """What it failed with, so far."""
+        return self.promise.error
+
     def __await__(self) -> Generator[Any, None, Any]:
         self._unawaited.discard(self)
         return wait(self.promise)

@@ -43,12 +43,19 @@ declare module 'motia' {
   export const Logger: { new (...given: any[]): Logger }
   export const globalLogger: Logger
 
+  /** `ttl`: seconds after which the value is gone. */
+  export type StateOptions = { ttl?: number }
   export interface InternalStateManager {
     get<T = any>(groupId: string, key: string): Promise<T | null>
-    set<T>(groupId: string, key: string, value: T): Promise<T>
+    set<T>(groupId: string, key: string, value: T, options?: StateOptions): Promise<T>
     delete<T = any>(groupId: string, key: string): Promise<T | null>
     getGroup<T = any>(groupId: string): Promise<T[]>
     clear(groupId: string): Promise<void>
+    keys(groupId: string): Promise<string[]>
+    increment(groupId: string, key: string, by?: number): Promise<number>
+    update<T = any>(groupId: string, key: string, change: (old: T | null) => T | Promise<T>): Promise<T>
+    update<T extends object = any>(groupId: string, key: string, patch: Partial<T>): Promise<T>
+    compareAndSet<T>(groupId: string, key: string, expected: T | null | undefined, value: T, options?: StateOptions): Promise<boolean>
   }
 
   export type BaseStreamItem<T = unknown> = T & { id: string }

@@ -13,7 +13,10 @@ from motia_actors.store import (
     DeadReplay,
     EventPut,
     JournalAppend,
+    StateIncrement,
     StateSet,
+    StateSwap,
+    StateUpdate,
     StreamSend,
     StreamSet,
     StreamUpdate,
@@ -77,8 +80,12 @@ def cut_stack(stack: str) -> str:
 def _weigh(write: Write[object]) -> tuple[str, int, int]:
     """Name what grows (empty where nothing does), its value's bytes, the characters around."""
     match write:
-        case StateSet(group=group, key=key, value=value):
-            return f"state value {_short(key)}", len(value), len(group) + len(key)
+        case StateSet(value=value, ttl_s=ttl_s) | StateSwap(value=value, ttl_s=ttl_s):
+            chars = len(write.group) + len(write.key) + (0 if ttl_s is None else ROW_BYTES // 4)
+            return f"state value {_short(write.key)}", len(value), chars
+        case StateIncrement(by=value) | StateUpdate(patch=value):
+            chars = len(write.group) + len(write.key)
+            return f"state value {_short(write.key)}", len(value), chars
         case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
             # Once as the item, once in the log of changes.
             chars = len(stream) + len(group) + len(item_id) + len(data) // 4

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from motia_actors.clock import Clock
-from motia_actors.errors import ConflictError, MotiaError, StoreClosedError
+from motia_actors.errors import MotiaError, StoreClosedError
 from motia_actors.journal import Journal, JournalRecord
 from motia_actors.messages import Change, DeadLetter, Wake
 from motia_actors.promise import Promise
@@ -24,6 +24,7 @@ from motia_actors.store import (
     QueueDepth,
     Scheduled,
     State,
+    StateChange,
     StateClear,
     StateDelete,
     StateExpect,
@@ -42,6 +43,7 @@ from motia_actors.stores import limits
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.memory_queue import Queue
 from motia_actors.stores.memory_ring import Ring
+from motia_actors.stores.memory_state import Values
 from motia_actors.stores.notifying import LocalNotifier
 from motia_actors.stores.updates import check_updates
 from motia_actors.threads import Lock, Signal, allocate_lock
@@ -101,7 +103,8 @@ class MemoryStore(Store):
 
     def statistics(self) -> dict[str, float]:
         """How many commits were kept, and how many rows there are."""
-        rows = {f"rows_{name}": count for name, count in self._world.queue.rows().items()}
+        found = {**self._world.queue.rows(), **self._world.state.rows()}
+        rows = {f"rows_{name}": count for name, count in found.items()}
         return {"commits": self._commits, "value_bytes_max": self.value_bytes_max, **rows}
 
     def close(self) -> None:
@@ -113,11 +116,7 @@ class MemoryStore(Store):
         # The queue goes first of those that change something, since it undoes its own where it
         # refuses; what the others answer does not depend on it.
         self._world.streams.check(writes)
-        for write in writes:
-            if isinstance(write, StateExpect):
-                place = write.group, write.key
-                if self._world.state.get(place) != write.value:
-                    raise ConflictError(*place)
+        self._world.state.check(writes)
         steps: set[str] = set()
         streams: set[str] = set()
         queued = self._world.queue.apply(writes, steps)
@@ -125,6 +124,7 @@ class MemoryStore(Store):
         for index, write in enumerate(writes):
             if isinstance(write, Sweep):
                 swept: Any = queued[index]
+                swept += self._world.state.sweep(rows_max=write.rows_max - swept)
                 answers.append(swept + self._sweep_journal(write, rows_max=write.rows_max - swept))
             elif index in queued:
                 answers.append(queued[index])
@@ -141,16 +141,8 @@ class MemoryStore(Store):
 
     def _apply_one(self, write: Write[object], streams: set[str]) -> object:
         match write:
-            case StateSet(group=group, key=key, value=value):
-                self._world.state[group, key] = value
-                return None
-            case StateDelete(group=group, key=key):
-                return self._world.state.pop((group, key), None)
-            case StateClear(group=group):
-                keys = [place for place in self._world.state if place[0] == group]
-                for place in keys:
-                    del self._world.state[place]
-                return len(keys)
+            case StateSet() | StateChange() | StateDelete() | StateClear():
+                return self._world.state.apply(write)
             case StateExpect():
                 return None  # Looked at before anything was written.
             case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
@@ -229,7 +221,7 @@ class _World:
 
     def __init__(self, clock: Clock, changes: RingLimits) -> None:
         self.is_open = False
-        self.state: dict[tuple[str, str], bytes] = {}
+        self.state = Values(clock)
         self.streams = _StreamTable(clock, changes)
         self.queue = Queue(clock)
         self.journal: dict[str, Ring[bytes]] = {}
@@ -257,14 +249,15 @@ class _State(State):
     def group(self, group: str) -> list[StateItem]:
         return [item for item in self._all() if item.group == group]
 
+    def keys(self, group: str) -> list[str]:
+        return [item.key for item in self.group(group)]
+
     def items(self, *, count_max: int) -> list[StateItem]:
         return self._all()[:count_max]
 
     def _all(self) -> list[StateItem]:
-        # Python orders text by code points, which is the order of its UTF-8 bytes.
         with self._world.reading():
-            places = sorted(self._world.state.items())
-        return [StateItem(group=group, key=key, value=value) for (group, key), value in places]
+            return self._world.state.items()
 
 
 class _Streams(Streams):

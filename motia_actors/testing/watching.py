@@ -65,9 +65,9 @@ class StateView:
         data = self._store.state.get(group, key)
         return None if data is None else decode(data)
 
-    def set(self, group: str, key: str, value: object) -> None:
-        """Store value."""
-        self._store.write(StateSet(group=group, key=key, value=encode(value)))
+    def set(self, group: str, key: str, value: object, *, ttl: float | None = None) -> None:
+        """Store value, for ttl seconds or for ever."""
+        self._store.write(StateSet(group=group, key=key, value=encode(value), ttl_s=ttl))
 
     def group(self, group: str) -> dict[str, Any]:
         """All values of the group by their keys."""

@@ -52,7 +52,7 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> StoreMaker:
         server = request.getfixturevalue("nats_server")
         system = f"conformance{next(_systems)}"
         return NatsStore(
-            parse(address([server], system=system, more=f"&log_bytes={32 * 2**20}")),
+            parse(address([server], system=system, more=f"&log_bytes={16 * 2**20}")),
             tmp_path / system,
             clock,
             map_bytes_max=2**28,

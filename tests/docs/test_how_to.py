@@ -97,3 +97,34 @@ def test_twice_is_once(opened: Open) -> None:
     assert first == again
     app.advance(3600)
     assert [line["msg"] for line in app.logs].count("reminded") == 1
+
+
+def test_views_are_counted_and_a_budget_is_not_overdrawn(opened: Open) -> None:
+    app = opened("counters")
+
+    views = [app.request("POST", "/views/home").json["views"] for _ in range(3)]
+    spent = [app.request("POST", "/spend/ops", json={"amount": amount}) for amount in (60, 50, 40)]
+
+    assert views == [1, 2, 3]
+    assert [answer.status for answer in spent] == [200, 409, 200]
+    assert [answer.json.get("left") for answer in spent] == [40, None, 0]
+
+
+def test_a_session_lives_as_long_as_it_is_used_and_then_half_an_hour(opened: Open) -> None:
+    app = opened("counters")
+    token = app.request("POST", "/sessions", json={"user": "ada"}).json["token"]
+
+    for seconds, status in ((1799, 200), (1799, 200), (1800, 401)):
+        app.advance(seconds)
+        assert app.request("GET", f"/me?token={token}").status == status
+
+
+def test_one_rebuilds_at_a_time_and_a_dead_one_is_in_the_way_for_a_while(opened: Open) -> None:
+    app = opened("counters")
+
+    assert app.request("POST", "/rebuild").status == 200
+    assert app.request("POST", "/rebuild").status == 200
+    app.state.set("locks", "rebuild", "another", ttl=300)
+    assert app.request("POST", "/rebuild").status == 409
+    app.advance(300)
+    assert app.request("POST", "/rebuild").status == 200

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from motia_actors.clock import SystemClock
 from motia_actors.messages import Wake
-from motia_actors.store import StateSet, Store, StreamSet
+from motia_actors.store import StateIncrement, StateSet, Store, StreamSet
 from motia_actors.stores.lmdb import LmdbStore
 from tests.stores.driving import driven, lease, put
 
@@ -33,6 +33,15 @@ def obey(store: Store, word: str) -> None:
             say(" ".join(one.event.id for one in lease(store, visibility_s=900.0)))
         case ["read"]:
             say((store.state.get("g", "k") or b"none").decode())
+        case ["count", times]:
+            for _ in range(int(times)):
+                store.write(StateIncrement(group="g", key="k", by=b"1"))
+            say("done")
+        case ["end"]:
+            for number in range(50):
+                key, value = str(number), b'{"n":1}'
+                store.write(StateSet(group="ends", key=key, value=value, ttl_s=60.0))
+            say("done")
         case ["hold", name]:
             say(str(store.locks.try_hold(name)))
         case ["flood"]:

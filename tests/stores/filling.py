@@ -38,6 +38,7 @@ def fill(store: Store) -> None:
         store.write(StateSet(group=text, key=text, value=b'{"a":1}'))
         store.write(StreamSet(stream=text, group=text, item_id=text, data=b"[1]"))
     store.write(StateSet(group="g", key="large", value=b"x" * 50_000))
+    store.write(StateSet(group="g", key="ends", value=b"1", ttl_s=900.0))
     for item in "cab":
         store.write(StreamSet(stream="s", group="g", item_id=item, data=item.encode()))
     put(store, "two", Target(step="charge"), Target(step="ship", delay_s=900.0))

@@ -200,3 +200,14 @@ def test_a_lease_survives_its_stores_close_and_is_freed_by_the_next(tmp_path: Pa
         assert lease(store) == []
         assert store.events.free_dead_owners() == 1
         assert ids(lease(store)) == ["e1"]
+
+
+def test_a_counter_of_three_processes_is_exact(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    with child_on(path) as one, child_on(path) as two, child_on(path) as three:
+        children = [one, two, three]
+        for child in children:
+            child.tell("count 200")
+
+        assert [child.hear() for child in children] == ["done"] * 3
+        assert one.ask("read") == "600"

@@ -93,6 +93,7 @@ def test_a_file_of_something_else_is_a_finding(tmp_path: Path) -> None:
         ("groups", lambda cursor: cursor.delete(), "first and not due|not in its group"),
         ("steps", lambda cursor: cursor.delete(), "queued and dead, not"),
         ("state", lambda cursor: cursor.put(cursor.key(), b"\0\0\0\1zz"), "its own key"),
+        ("state_ends", lambda cursor: cursor.delete(), "is not in it"),
         ("state_groups", lambda cursor: cursor.delete(), "named and filled"),
         ("stream_groups", lambda cursor: cursor.delete(), "named and filled"),
         ("scheduled", lambda cursor: cursor.delete(), "is not in it"),

@@ -39,7 +39,13 @@ TARGETS = st.builds(
     is_fifo=st.booleans(),
 )
 WRITES: st.SearchStrategy[Write[object]] = st.one_of(
-    st.builds(StateSet, group=TEXTS, key=TEXTS, value=VALUES),
+    st.builds(
+        StateSet,
+        group=TEXTS,
+        key=TEXTS,
+        value=VALUES,
+        ttl_s=st.sampled_from([None, None, 0.5, 9.25, 1e9]),
+    ),
     st.builds(StreamSet, stream=TEXTS, group=TEXTS, item_id=TEXTS, data=VALUES),
     st.builds(
         EventPut,

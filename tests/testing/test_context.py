@@ -106,3 +106,29 @@ def test_log_lines_are_kept_with_their_fields() -> None:
         {"left": 1},
         "T",
     )
+
+
+def test_values_are_changed_in_one_step_as_in_production() -> None:
+    async def handler(_data: Any, context: Any) -> Any:
+        await context.state.update("g", "tags", lambda old: [*(old or []), "new"])
+        taken = await context.state.compare_and_set("g", "lock", None, "me")
+        return taken, await context.state.increment("g", "n", 2)
+
+    context = FakeContext()
+
+    assert context.run(handler, {}) == (True, 2)
+    assert context.state.keys("g") == ["lock", "n", "tags"]
+    with pytest.raises(UsageError, match='holds "me", which is no number'):
+        context.state.increment("g", "lock")
+
+
+def test_a_value_ends_by_the_clock_of_the_test() -> None:
+    context = FakeContext()
+    context.state.set("sessions", "s1", {"user": 7}, ttl=60)
+
+    context.clock.advance(59)
+    assert context.state.get("sessions", "s1") == {"user": 7}
+    context.clock.advance(1)
+
+    assert context.state.get("sessions", "s1") is None
+    assert context.state.get_group("sessions") == context.state.keys("sessions") == []

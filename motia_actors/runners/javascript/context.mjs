@@ -1,8 +1,12 @@
 // What a handler gets as its context: emit cancel state streams logger, and who is calling.
+import { setTimeout as pause } from 'node:timers/promises'
 import { MotiaError } from './wire.mjs'
 
 const STATE = { get: 2, set: 3, delete: 2, getGroup: 1, clear: 1 }
 const STATE_USAGE = { get: 'group, key', set: 'group, key, value', delete: 'group, key', getGroup: 'group', clear: 'group' }
+// So often a value may have been changed between a look at it and the write, and so long the waits are.
+const TRIES_MAX = 100
+const PAUSE_MS_MAX = 50
 // What is written in place of a key of `emit`.
 const SLIPS = [['type', 'topic'], ['payload', 'data'], ['delaySeconds', 'delay']]
 const STREAM = { get: 2, set: 3, update: 3, delete: 2, getGroup: 1, send: 2 }
@@ -16,15 +20,46 @@ export function contextOf({ traceId, flows, delivery, streams }, ask, log, signa
     signal,
     emit: (...given) => ask('emit', [asEvent(given, log)]),
     cancel: (eventId) => ask('cancel', [eventId]),
-    state: methods(STATE, (name, given) => {
-      if (given.length === STATE[name]) return ask(`state.${name}`, given)
-      // As Motia does: nothing.
-      slipped(log, `state.${name} with ${given.length} arguments`, `state.${name}(${STATE_USAGE[name]})`)
-      return Promise.resolve(null)
-    }),
+    state: stateOf(ask, log),
     streams: streamsOf(streams, ask, log),
     logger: loggerOf(log),
   }
+}
+
+function stateOf(ask, log) {
+  const state = methods(STATE, (name, given) => {
+    if (given.length === STATE[name]) return ask(`state.${name}`, given)
+    // As Motia does: nothing.
+    slipped(log, `state.${name} with ${given.length} arguments`, `state.${name}(${STATE_USAGE[name]})`)
+    return Promise.resolve(null)
+  })
+  const { set } = state
+  state.set = (...given) => {
+    const ttl = given[3]?.ttl ?? null
+    return ttl === null ? set(...given) : ask('state.set', [...given.slice(0, 3), ttl])
+  }
+  state.increment = (group, key, by = 1) => ask('state.increment', [group, key, by])
+  state.update = (group, key, change) =>
+    typeof change === 'function' ? updated(ask, group, key, change) : ask('state.update', [group, key, change])
+  state.compareAndSet = (group, key, expected, value, options) => {
+    const ttl = options?.ttl ?? null
+    return ask('state.compareAndSet', ttl === null ? [group, key, expected, value] : [group, key, expected, value, ttl])
+  }
+  state.keys = (group) => ask('state.keys', [group])
+  return state
+}
+
+/** Store what change makes of a value; again with the newer one where somebody else was quicker. */
+async function updated(ask, group, key, change) {
+  for (let tries = 1; tries <= TRIES_MAX; tries++) {
+    const old = await ask('state.get', [group, key])
+    // Change may alter what it is given, and the old value is still to be compared with.
+    const value = await change(structuredClone(old))
+    if (await ask('state.compareAndSet', [group, key, old, value])) return value ?? null
+    await pause(Math.random() * Math.min(PAUSE_MS_MAX, 2 ** tries))
+  }
+  const message = `state '${group}', '${key}' was changed by somebody else meanwhile ${TRIES_MAX} times in a row; try again when fewer write it`
+  throw Object.assign(new MotiaError(message), { name: 'ConflictError', code: 'CONFLICT' })
 }
 
 function asEvent([event, data], log) {

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from motia_actors.errors import StoreCorruptError
-from motia_actors.stores.lmdb import dump_queue, keys, rows
+from motia_actors.stores.lmdb import dump_queue, keys, rows, values
 from motia_actors.stores.lmdb.dump_queue import UNREADABLE
 from motia_actors.stores.lmdb.env import FORMAT, FORMAT_KEY
 from motia_actors.stores.lmdb.folder import living
@@ -66,7 +66,7 @@ def _state_is_at_its_place(snapshot: Snapshot) -> Iterator[str]:
     for key, record in snapshot.rows("state"):
         groups.add(key[:16])
         try:
-            name, _ = keys.split_named(record)
+            name, _ = keys.split_named(values.split_end(record)[0])
         except UNREADABLE:
             name = ""
         if keys.name16(name) != key[16:]:
@@ -74,6 +74,15 @@ def _state_is_at_its_place(snapshot: Snapshot) -> Iterator[str]:
     named = {key for key, _ in snapshot.rows("state_groups")}
     for group in sorted(groups ^ named):
         yield f"table state: group {group.hex()} is not both named and filled"
+
+
+def _values_end(snapshot: Snapshot) -> Iterator[str]:
+    said = {key for key, _ in snapshot.rows("state_ends")}
+    rows_of = snapshot.rows("state")
+    ends = {record[4:12] + key for key, record in rows_of if record[:1] >= bytes([values.ENDS])}
+    # An end that leads to no value harms nobody, and is swept when its time comes.
+    for key in sorted(ends - said):
+        yield f"table state_ends: the end of state {key[8:].hex()} is not in it"
 
 
 def _items_are_in_groups(snapshot: Snapshot) -> Iterator[str]:
@@ -178,6 +187,7 @@ def _dedupe_keys_end(snapshot: Snapshot) -> Iterator[str]:
 _LAWS: tuple[Callable[[Snapshot], Iterator[str]], ...] = (
     _format_is_ours,
     _state_is_at_its_place,
+    _values_end,
     _items_are_in_groups,
     _bodies_are_referred_to,
     _leases_are_held,

@@ -12,7 +12,7 @@ import msgspec
 from motia_actors.messages import DeadLetter
 from motia_actors.store import DeadPurge, DeadReplay, Sweep
 from motia_actors.stores import letters
-from motia_actors.stores.lmdb import dedupe, keys, ring, rows
+from motia_actors.stores.lmdb import dedupe, keys, ring, rows, values
 from motia_actors.stores.lmdb.env import Tables
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work
@@ -96,7 +96,8 @@ def prepare_sweep(write: Sweep) -> Operation:
 
     def apply(work: Work) -> int:
         work.keep_counts()  # The table itself is read.
-        count = dedupe.sweep(work, rows_max=write.rows_max)
+        count = values.sweep(work, rows_max=write.rows_max)
+        count += dedupe.sweep(work, rows_max=write.rows_max - count)
         # First look, then drop: a step without letters may vanish from the table.
         steps = [key for key, _ in work.txn.cursor(work.tables.steps)]
         for step8 in steps:

@@ -59,6 +59,7 @@ class Tables(msgspec.Struct, frozen=True):
     dedupes: object
     dedupe_ends: object
     scheduled: object
+    state_ends: object
 
 
 class Environment:

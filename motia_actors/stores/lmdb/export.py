@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from motia_actors.stores.lmdb import dump_queue, keys, lines, ring
+from motia_actors.stores.lmdb import dump_queue, keys, lines, ring, values
 from motia_actors.stores.lmdb.dump_queue import UNREADABLE, names
 from motia_actors.stores.lmdb.lines import (
     EndLine,
@@ -71,12 +71,13 @@ def _state(snapshot: Snapshot, lost: list[str]) -> Iterator[StateLine]:
     groups = dict(names(snapshot, "state_groups", keys.to_text, lost))
     for key, record in snapshot.rows("state"):
         try:
-            name, value = keys.split_named(record)
+            plain, end_s = values.split_end(record)
+            name, value = keys.split_named(plain)
         except UNREADABLE as error:
             lost.append(f"state {key.hex()}: {error}")
             continue
         if key[:16] in groups:
-            yield StateLine(group=groups[key[:16]], key=name, **value_fields(value))
+            yield StateLine(group=groups[key[:16]], key=name, end_s=end_s, **value_fields(value))
         else:
             lost.append(f"state {name!r}: the name of its group is lost")
 

@@ -51,10 +51,11 @@ class Valued(Line, frozen=True, kw_only=True):
 
 
 class StateLine(Valued, tag="state", frozen=True, kw_only=True):
-    """A value of the state."""
+    """A value of the state; `end_s` is when it ends, in seconds since 1970, None is never."""
 
     group: str
     key: str
+    end_s: float | None = None
 
 
 class ItemLine(Valued, tag="item", frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from motia_actors.errors import StoreCorruptError, StoreError
-from motia_actors.store import StateSet
 from motia_actors.stores import limits
 from motia_actors.stores.lmdb import dump_queue, keys, lines, ring, rows, state
 from motia_actors.stores.lmdb.env import Environment
@@ -127,8 +126,8 @@ def _expect_header(line: AnyLine) -> None:
 
 def _put(work: Work, line: AnyLine) -> None:
     match line:
-        case StateLine(group=group, key=key):
-            state.prepare(StateSet(group=group, key=key, value=line.content()))(work)
+        case StateLine(group=group, key=key, end_s=end_s):
+            state.put(work, group, key, line.content(), end_s=end_s)
         case ItemLine():
             _put_item(work, line)
         case DeliveryLine():

@@ -16,6 +16,7 @@ from motia_actors.store import (
     Lease,
     Release,
     Retry,
+    StateChange,
     StateClear,
     StateDelete,
     StateExpect,
@@ -36,7 +37,7 @@ from motia_actors.stores.lmdb.work import Operation
 def prepare(write: Write[object], *, journal: RingLimits, changes: RingLimits) -> Operation:
     """Make a write ready, on any thread, to be done in a transaction."""
     match write:
-        case StateSet() | StateDelete() | StateClear() | StateExpect():
+        case StateSet() | StateChange() | StateDelete() | StateClear() | StateExpect():
             return state.prepare(write)
         case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
             return streams.prepare(write, limits=changes)
@@ -73,5 +74,7 @@ def may_refuse(write: Write[object]) -> bool:
             return any(target.depth_max is not None for target in targets)
         case StreamUpdate(check=check):
             return check is not None
+        case StateChange():
+            return True
         case _:
             return False

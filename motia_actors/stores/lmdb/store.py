@@ -86,7 +86,7 @@ class LmdbStore(Store):
             tell=self._notifier.tell,
             taker=lambda: self.taker,
         )
-        self.state: State = LmdbState(self._env)
+        self.state: State = LmdbState(self._env, clock)
         self.streams: Streams = LmdbStreams(self._env)
         self.events: EventQueue = LmdbEvents(self._env, clock, self._owners, self._free)
         self.journal: Journal = LmdbJournal(self._env)

@@ -22,10 +22,12 @@ from motia_actors.errors import (
     InvalidInputError,
     LeaseLostError,
     MotiaError,
+    PayloadTooLargeError,
     QueueFullError,
     StoreClosedError,
     StoreError,
     StoreFullError,
+    UsageError,
 )
 from motia_actors.messages import Taker, Wake
 from motia_actors.promise import Promise
@@ -45,7 +47,7 @@ _COMMIT_BYTES_MAX = 4 * 2**20
 _ROOM_BYTES_MANY = 2**30
 _ROOM_COMMITS = 16
 # One batch cannot be done, and what else is in its commit can.
-_REFUSALS = (QueueFullError, InvalidInputError)
+_REFUSALS = (QueueFullError, InvalidInputError, PayloadTooLargeError, UsageError)
 
 
 class Batch(msgspec.Struct, frozen=True):

@@ -33,7 +33,10 @@ from motia_actors.store import (
     StateClear,
     StateDelete,
     StateExpect,
+    StateIncrement,
     StateSet,
+    StateSwap,
+    StateUpdate,
     StreamDelete,
     StreamSend,
     StreamSet,
@@ -109,7 +112,10 @@ AnyWrite = (
     | StateClear
     | StateDelete
     | StateExpect
+    | StateIncrement
     | StateSet
+    | StateSwap
+    | StateUpdate
     | StreamDelete
     | StreamSend
     | StreamSet

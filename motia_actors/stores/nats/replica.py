@@ -26,9 +26,11 @@ from motia_actors.errors import (
     InvalidInputError,
     LeaseLostError,
     MotiaError,
+    PayloadTooLargeError,
     QueueFullError,
     StoreError,
     StoreFullError,
+    UsageError,
 )
 from motia_actors.messages import Wake
 from motia_actors.store import Write
@@ -48,7 +50,14 @@ from motia_actors.stores.nats.entries import (
 )
 
 _LOG, _ORIGIN, _PART, _LOCK = b"log", b"origin:", b"part:", b"lock:"
-_REFUSALS = (ConflictError, InvalidInputError, LeaseLostError, QueueFullError)
+_REFUSALS = (
+    ConflictError,
+    InvalidInputError,
+    LeaseLostError,
+    PayloadTooLargeError,
+    QueueFullError,
+    UsageError,
+)
 
 
 class StaleItemError(StoreError):

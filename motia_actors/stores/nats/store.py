@@ -275,7 +275,7 @@ class NatsStore(Store):
 
     def _use(self, replica: Replica) -> None:
         self._replica = replica
-        self.state: State = LmdbState(replica.env)
+        self.state: State = LmdbState(replica.env, self._clock)
         self.streams: Streams = LmdbStreams(replica.env)
         self.journal: Journal = LmdbJournal(replica.env)
         self.events: EventQueue = NatsEvents(replica, self._clock, self)
