@@ -104,7 +104,8 @@ class Deliveries:
             flows=port.step.flows,
             input=data,
             delivery=delivery,
-            trace=child_of(trace),
+            # Of a trace that is not kept the run needs no name of its own unless it fails.
+            trace=child_of(trace) if trace.is_sampled else trace,
             parent=trace.span_id,
         )
         work = Work(call, limit_s=port.limit_s)
