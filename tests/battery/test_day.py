@@ -90,7 +90,9 @@ class Day:
         assert count == queue == mirror, "an emit reached some of its steps alone"
         assert not keys(self._store, "overtaken")
         assert statuses <= {202} | REFUSED
-        assert {step: depth.dead for step, depth in depths.items()} == {FAILING: poisons}
+        # A run of the cron step may be queued again by now.
+        dead = {step: depth.dead for step, depth in depths.items() if depth.dead}
+        assert dead == {FAILING: poisons}
         self.acknowledged += len(orders)
 
     def _put_away(self, items: Iterable[str]) -> None:
