@@ -10,7 +10,7 @@ import msgspec
 
 from bench.rows import Result, Row, Spread
 
-FLUSH = "one flush for each commit: `fdatasync of a page`"
+FLUSH = "two flushes for each commit, data and then its root: `fdatasync of a page`"
 INTERPRETER = "interpreter time of a request: `canned answers from epoll`"
 QUEUES = ("dramatiq", "taskiq", "huey")
 CELERIES = ("celery threads", "celery prefork")
@@ -80,7 +80,7 @@ TARGETS = (
         ours="api step, our worker",
         theirs=("FastAPI, uvicorn",),
         wanted=1.0,
-        limit=f"two hand-overs between loop and thread; {INTERPRETER}",
+        limit=INTERPRETER,
     ),
     Target(
         name="hello step on our worker against falcon on gthread",
@@ -136,7 +136,7 @@ TARGETS = (
         figure="p99_ms",
         sense="at most",
         wanted=2.0,
-        limit="whoever else wants the processors: the hand-over waits for one to be free",
+        limit="whoever else wants the processors",
     ),
     Target(
         name="p99 of a step call under load against falcon, both on gthread",
