@@ -8,6 +8,7 @@ seen in the log is for the proposer to send again.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import random
@@ -138,7 +139,7 @@ class Link:
         future = asyncio.run_coroutine_threadsafe(work(js), loop)
         try:
             return future.result(wait_s)
-        except (NatsError, OSError, TimeoutError, asyncio.CancelledError) as error:
+        except (NatsError, OSError, TimeoutError, concurrent.futures.CancelledError) as error:
             future.cancel()
             raise StoreError(f"the cluster did not do it: {error!r}") from error
 
