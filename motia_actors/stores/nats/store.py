@@ -35,7 +35,7 @@ from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.journal import LmdbJournal
 from motia_actors.stores.lmdb.state import LmdbState
 from motia_actors.stores.lmdb.streams import LmdbStreams
-from motia_actors.stores.nats import entries, health, slots, snapshots
+from motia_actors.stores.nats import entering, entries, health, slots, snapshots
 from motia_actors.stores.nats.address import Address
 from motia_actors.stores.nats.channel import Pending
 from motia_actors.stores.nats.entries import Import, LockDrop, LockHold, OwnerDead
@@ -110,8 +110,10 @@ class NatsStore(Store):
 
         Raises:
             UnsafeClusterError: the cluster may lose what it acknowledges.
+            EntryError: a file of an nkey or of credentials cannot be used.
             StoreError: the folder cannot be used.
         """
+        entering.shown(self._address)
         self._slot = slots.take(self._path)
         self._outbox = Outbox(self._slot.path / "outbox", bytes_max=4 * self._outbox_bytes_max)
         self._link = self._new_link()
