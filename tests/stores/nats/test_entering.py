@@ -174,3 +174,18 @@ def test_tls_is_spoken_with_a_server_that_the_given_authority_vouches_for(tmp_pa
             )
             with driven(store) as a:
                 assert a.statistics()["is_connected"] == is_trusted
+
+
+def test_a_file_for_tls_that_is_gone_is_told_and_looked_for_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "ca.pem").touch()
+    where = parse(f"nats+tls://127.0.0.1:1?ca={tmp_path}/ca.pem")
+    (tmp_path / "ca.pem").unlink()
+    store = NatsStore(where, tmp_path / "a", SystemClock(), map_bytes_max=2**28, start_s_max=0.1)
+
+    with driven(store) as a:
+        put(a, "kept")
+
+        assert a.statistics()["outbox_kept"] == 1
+    assert "FileNotFoundError" in caplog.text
