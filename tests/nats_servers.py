@@ -56,7 +56,7 @@ class Server:
             f'host: 127.0.0.1\nport: {self.port}\nhttp: "127.0.0.1:{self.monitor}"\n'
             f"server_name: n{self.port}\n"
             f'jetstream {{ store_dir: "{folder}/js", sync_interval: {sync}, '
-            f"max_mem: 64MB, max_file: 8GB }}\n{more}"
+            f"max_mem: 64MB, max_file: 64GB }}\n{more}"
         )
 
     @property
