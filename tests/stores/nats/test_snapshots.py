@@ -49,12 +49,12 @@ def fill(store: NatsStore) -> None:
         store.write(StateSet(group="g", key=f"k{number % 7}", value=b"x" * 5000))
 
 
-def first_seq(server: Server) -> int:
-    async def ask() -> int:
+def state_of(server: Server, stream: str) -> nats.js.api.StreamState:
+    async def ask() -> nats.js.api.StreamState:
         client = await nats.connect(f"nats://127.0.0.1:{server.port}")
-        info = await client.jetstream().stream_info("MOTIA_test")
+        info = await client.jetstream().stream_info(stream)
         await client.close()
-        return info.state.first_seq
+        return info.state
 
     return asyncio.run(ask())
 
@@ -72,7 +72,7 @@ def test_hosts_begin_with_a_snapshot_where_the_log_was_cut(
             a._snapshots.make_if_due(a._replica)
         put(a, "2")
         assert a.statistics()["snapshots"] >= 3
-        assert first_seq(server) > 500
+        assert state_of(server, "MOTIA_test").first_seq > 500
 
         for name in ("new", "old"):
             with host(where, tmp_path / name) as b:
@@ -139,16 +139,6 @@ def test_a_log_that_was_cut_without_a_snapshot_is_refused(
         late = NatsStore(where, tmp_path / "b", SystemClock(), map_bytes_max=2**28)
         with pytest.raises(StoreError, match="what lies between is lost"):
             late.open()
-
-
-def bucket_bytes(server: Server) -> int:
-    async def ask() -> int:
-        client = await nats.connect(f"nats://127.0.0.1:{server.port}")
-        info = await client.jetstream().stream_info("OBJ_MOTIA_test_SNAPSHOTS")
-        await client.close()
-        return info.state.bytes
-
-    return asyncio.run(ask())
 
 
 def closed_while(store: NatsStore, began: threading.Event) -> float:
@@ -219,4 +209,4 @@ def test_a_store_that_closes_ends_a_long_upload(
     assert took_s < (5.0 if fault == "none" else 20.0)
     assert not (tmp_path / "a" / "w0" / "snapshot").exists()
     if fault == "none":
-        assert bucket_bytes(server) == 0
+        assert state_of(server, "OBJ_MOTIA_test_SNAPSHOTS").bytes == 0
