@@ -26,7 +26,7 @@ from bench import ledger
 from bench.callers import call_for
 from bench.disk import filesystem, flush_us, folder_on_disk
 from bench.options import make_parser
-from bench.peers.choice import Peers, add_option
+from bench.peers.choice import Peers, add_option, missing
 from bench.peers.motia import serving_motia
 from bench.peers.redis_server import Fsync
 from bench.peers.redis_server import options as redis_options
@@ -151,7 +151,8 @@ def _two_workers(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
 
 def _on_nats(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
     """Ours with its log in a cluster of one node and of three, which flush before they answer."""
-    # Needs what the tests need, and nobody else who runs this bench.
+    if reason := missing(["nats", "nkeys"]):
+        raise SystemExit(reason)
     nats = importlib.import_module("tests.nats_servers")
     one = [stack.enter_context(nats.one_server(data / "nats-1"))]
     three = stack.enter_context(nats.three_servers(data / "nats-3"))

@@ -80,6 +80,10 @@ def table_of(stats: Mapping[str, Any]) -> Table:
             queue["dead"], step["retries"], step["restarts"],
         )  # fmt: skip
         table.add_row(name, *map(str, figures))
+    store = stats["store"]
+    if store.get("is_connected") == 0:
+        kept = 100 * store["outbox_bytes"] / store["outbox_bytes_max"]
+        table.add_row(Text(f"(cluster away, outbox {kept:.0f} % full)", style="bold red"))
     for actor in stats["tree"]["children"]:
         mailbox = actor["mailbox"]
         style = "" if actor["status"] == "running" else "bold red"

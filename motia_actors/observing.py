@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from motia_actors.telemetry.otel import Exporter
 
 
+_OF_CLUSTER = {
+    "is_connected": "motia_store_connected",
+    "outbox_bytes": "motia_store_outbox_bytes",
+    "outbox_bytes_max": "motia_store_outbox_bytes_max",
+    "log_behind": "motia_store_log_behind",
+}
+"""Figures of a store that several hosts share; one of this machine has none of them."""
+
+
 class Observatory:
     """Takes what a process tells, and shows its figures and, by way of a board, the others'.
 
@@ -83,7 +92,11 @@ class Observatory:
         samples = Samples()
         self.watch.tell(samples)
         self._system.tell(samples)
-        samples.count("motia_store_commits", float(self._store.statistics()["commits"]))
+        store = self._store.statistics()
+        samples.count("motia_store_commits", float(store["commits"]))
+        for name, metric in _OF_CLUSTER.items():
+            if name in store:
+                samples.gauge(metric, store[name])
         samples.count("motia_telemetry_dropped", self._log.dropped, "log")
         samples.count("motia_telemetry_dropped", self.tracer.dropped, "span")
         samples.gauge("motia_sockets", self._sockets())

@@ -278,7 +278,8 @@ class Running:
             new_trace_id=lambda: new_trace_id(self.clock.now_s()),
             watch=self.observatory.watch,
             log=self._log,
-            unready=self.system.is_ready,
+            unready=lambda: [*self.system.is_ready(), *self._troubles(is_full=True)],
+            degraded=lambda: self._troubles(is_full=False),
             reserved=guarded(
                 settings,
                 [
@@ -294,6 +295,9 @@ class Running:
             rates=self.rates,
             uploads=self.uploads,
         )
+
+    def _troubles(self, *, is_full: bool) -> list[str]:
+        return [one.reason for one in self.store.troubles() if one.is_full == is_full]
 
     def _new_event(self, topic: str, step: Step) -> Event:
         now_s = self.clock.now_s()

@@ -242,6 +242,13 @@ class Notifier(Protocol):
         ...
 
 
+class Trouble(msgspec.Struct, frozen=True):
+    """What a store cannot do just now, in words; with is_full it takes no work at all."""
+
+    reason: str
+    is_full: bool = False
+
+
 class Store(Protocol):
     """One place where everything durable lives, for one process."""
 
@@ -288,6 +295,10 @@ class Store(Protocol):
     def statistics(self) -> dict[str, float]:
         """Figures by name: commits, bytes used, limits. For people; names may be added."""
         ...
+
+    def troubles(self) -> Sequence[Trouble]:
+        """What it lacks just now, for probes: empty where it is well. Returns at once."""
+        return ()
 
     def close(self) -> None:
         """Commit what waits and let go of files and locks; then all fails: StoreClosedError."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from bench.peers import motia
 
+NAMES = ("celery", "dramatiq", "huey", "motia", "taskiq")
 EXTRAS = {"celery": "bench-celery"}
 """Where a package is in an extra of its own; the others are in `bench`."""
 
@@ -18,9 +19,10 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     """Add `--peers` to a parser."""
     parser.add_argument(
         "--peers",
-        choices=["installed", "all", "none"],
+        choices=["installed", "all", "none", *NAMES],
         default="installed",
-        help="others beside us: those that are installed, all or else an error, or none",
+        help="others beside us: those that are installed, all or one of them or else an error, "
+        "or none",
     )
 
 
@@ -35,7 +37,7 @@ class Peers:
         """Look for packages by the names that they are imported by, and for redis-server.
 
         Raises:
-            SystemExit: something is missing and all peers were asked for.
+            SystemExit: something is missing and all peers, or this one, were asked for.
         """
         return self._has(name, lambda: missing(packages, needs_redis=needs_redis))
 
@@ -49,10 +51,11 @@ class Peers:
         return {"left out": told} if told else {}
 
     def _has(self, name: str, look: Callable[[], str]) -> bool:
-        if self._choice == "none":
+        is_named = name.partition(" ")[0] == self._choice
+        if self._choice not in ("installed", "all") and not is_named:
             return False
         reason = look()
-        if reason and self._choice == "all":
+        if reason and (is_named or self._choice == "all"):
             raise SystemExit(reason)
         if reason:
             self.left_out[name] = reason

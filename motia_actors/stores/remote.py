@@ -21,7 +21,7 @@ def nats_store(address: str, path: Path, clock: Clock, **options: Any) -> Store:
         addresses = importlib.import_module("motia_actors.stores.nats.address")
         stores = importlib.import_module("motia_actors.stores.nats.store")
     except ModuleNotFoundError as error:
-        if error.name != "nats":
+        if error.name not in ("nats", "nkeys"):
             raise
         raise SettingsError(
             "MOTIA_STORE=nats://… needs the extra `nats`: pip install 'motia-actors[nats]'"

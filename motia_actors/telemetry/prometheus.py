@@ -48,6 +48,10 @@ METRICS = {
     "motia_queue_depth": About("Deliveries in the queue", ("step", "state")),
     "motia_queue_age_seconds": About("How long the next delivery has been due", ("step",)),
     "motia_store_bytes": About("Bytes in use by the store"),
+    "motia_store_connected": About("Processes that are connected to the cluster"),
+    "motia_store_outbox_bytes": About("Bytes on their way to the cluster, or kept for it"),
+    "motia_store_outbox_bytes_max": About("Bytes that outboxes take"),
+    "motia_store_log_behind": About("Messages of the log that were not applied yet"),
 }
 
 

@@ -119,6 +119,7 @@ class Front:
         new_trace_id: A fresh trace id for each request.
         watch: Sees each request and its answer.
         unready: Why the process cannot take work now, for `/readyz`.
+        degraded: What it cannot do now though it takes work, likewise.
         reserved: Routes that go before the project's, such as `control.control_routes`.
         fallback: Routes that go after all others, such as static files.
         offload: Runs what blocks, for servers whose event loop must not; None runs it here.
@@ -135,6 +136,7 @@ class Front:
         watch: RequestWatch | None = None,
         log: Log,
         unready: Unready = lambda: (),
+        degraded: Unready = lambda: (),
         reserved: Sequence[Route[Endpoint]] = (),
         fallback: Sequence[Route[Endpoint]] = (),
         offload: Offload | None = None,
@@ -148,7 +150,7 @@ class Front:
         self.uploads = uploads
         self._rates = rates or RateTable(None, time.time)
         self._reserved = list(reserved)
-        self._fallback = [*health_routes(unready), *fallback]
+        self._fallback = [*health_routes(unready, degraded), *fallback]
         cors = Cors(settings.cors)
         self._router = Router(settings.limits, has_preflight=cors.is_on)
         self.app = falcon.App(

@@ -1,4 +1,8 @@
-"""`/healthz`: the process lives. `/readyz`: it can take work, or why it cannot."""
+"""`/healthz`: the process lives. `/readyz`: it can take work, or why it cannot.
+
+What can take work, but less than at other times, is ready and says what it lacks: were it taken
+out of the balancer, then so would be all others for the same reason.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ Unready = Callable[[], Sequence[str]]
 _NO_STORE = {"cache-control": "no-store"}
 
 
-def health_routes(unready: Unready) -> list[Route[Endpoint]]:
+def health_routes(unready: Unready, degraded: Unready) -> list[Route[Endpoint]]:
     """The routes of probes."""
 
     def healthz(_req: falcon.Request, resp: Response, _params: dict[str, str]) -> None:
@@ -25,6 +29,8 @@ def health_routes(unready: Unready) -> list[Route[Endpoint]]:
         reasons = list(unready())
         if reasons:
             resp.fill_json(503, {"status": "unavailable", "reasons": reasons}, _NO_STORE)
+        elif reasons := list(degraded()):
+            resp.fill_json(200, {"status": "degraded", "reasons": reasons}, _NO_STORE)
         else:
             resp.fill_json(200, {"status": "ok"}, _NO_STORE)
 

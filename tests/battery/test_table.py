@@ -1,8 +1,10 @@
-"""docs/semantics.md names the test of each promise and fault, and the whole of each sample."""
+"""The pages of guarantees name the test of each promise and fault, and the whole of each sample."""
 
 from __future__ import annotations
 
 import re
+
+import pytest
 
 from tests.e2e.server import ROOT
 
@@ -10,15 +12,16 @@ STRESSED = re.compile(r"^@pytest\.mark\.stress\n(?:@.*\n)*def (test_\w+)", re.MU
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
-def test_the_page_of_guarantees_names_tests_that_are_there() -> None:
-    named = NAMED.findall((ROOT / "docs" / "semantics.md").read_text("utf-8"))
+@pytest.mark.parametrize(("page", "count"), [("semantics.md", 30), ("nats.md", 12)])
+def test_the_pages_of_guarantees_name_tests_that_are_there(page: str, count: int) -> None:
+    named = NAMED.findall((ROOT / "docs" / page).read_text("utf-8"))
 
     missing = [
         f"{file}::{test}"
         for file, test in named
         if f"def {test}(" not in (ROOT / file).read_text("utf-8")
     ]
-    assert len(named) > 30
+    assert len(named) > count
     assert missing == []
 
 

@@ -101,6 +101,9 @@ def test_a_peer_that_is_missing_is_left_out_or_an_error_as_was_asked(
     assert not choice.Peers("none").has("huey", "huey")
     with pytest.raises(SystemExit, match="needs huey"):
         choice.Peers("all").has("huey", "huey")
+    assert not choice.Peers("celery").has("huey", "huey")
+    with pytest.raises(SystemExit, match="needs celery"):
+        choice.Peers("celery").has("celery threads", "celery")
 
 
 def test_tasks_of_one_loop_emit_as_threads_do() -> None:

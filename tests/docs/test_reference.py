@@ -30,7 +30,7 @@ def test_the_page_on_http_lists_every_endpoint_of_ours() -> None:
         *history_routes(nobody, nobody, limits),
         *metrics_routes(nobody),
         *openapi_routes(nobody),
-        *health_routes(nobody),
+        *health_routes(nobody, nobody),
         *bench_routes(nobody, limits),
     ]
     page = (REFERENCE / "http.md").read_text("utf-8")

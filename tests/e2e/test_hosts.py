@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from websockets.sync.client import connect
 
+from motia_actors.cli import cli
 from tests.e2e.server import OWN, Server, wait_until, write_project
 from tests.e2e.test_live import FILES, heard, join
 from tests.nats_servers import Server as Nats
-from tests.nats_servers import address, three_servers
+from tests.nats_servers import address, one_server, three_servers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -50,7 +53,9 @@ def cluster(tmp_path: Path) -> Iterator[list[Nats]]:
         yield servers
 
 
-def a_host(folder: Path, cluster: list[Nats], *, version: str = "one") -> Server:
+def a_host(
+    folder: Path, cluster: list[Nats], *, version: str = "one", env: dict[str, str] | None = None
+) -> Server:
     files = {
         **FILES,
         "steps/note_step.py": HANDLER.replace("VERSION", version),
@@ -61,7 +66,7 @@ def a_host(folder: Path, cluster: list[Nats], *, version: str = "one") -> Server
     return Server(
         write_project(folder, files),
         options=("-w", "2", "-k", OWN, "--threads", "8"),
-        env={"MOTIA_STORE": where},
+        env={"MOTIA_STORE": where, **(env or {})},
     )
 
 
@@ -115,3 +120,45 @@ def test_a_socket_on_one_host_sees_what_changes_on_the_other(
 
         assert [one["data"]["n"] for one in told] == list(range(20))
         assert [one["type"] for one in told] == ["create"] + ["update"] * 19
+
+
+def figures(server: Server) -> dict[str, float]:
+    """What /metrics says of the cluster."""
+    with server.client() as client:
+        page = client.ask("GET", "/metrics", headers={"authorization": "Bearer secret"})
+    assert page.status == 200
+    found = re.findall(r"^(motia_store_\w+) (\S+)$", page.body.decode(), re.MULTILINE)
+    return {name: float(value) for name, value in found}
+
+
+def test_a_cluster_that_is_away_is_told_and_takes_no_host_out_of_service(tmp_path: Path) -> None:
+    with (
+        one_server(tmp_path / "nats") as nats,
+        a_host(tmp_path / "a", [nats], env={"MOTIA_CONTROL_TOKEN": "secret"}) as a,
+    ):
+        assert a.get("/readyz").json == {"status": "ok"}
+        both = {"motia_store_connected": 2.0, "motia_store_outbox_bytes_max": 2 * 64.0 * 2**20}
+        wait_until(lambda: figures(a).items() >= both.items(), what="both workers")
+
+        nats.kill()
+        wait_until(lambda: a.get("/readyz").json["status"] == "degraded", what="that it is away")
+        take(a, range(20))
+        wait_until(lambda: figures(a)["motia_store_connected"] == 0, what="neither worker")
+
+        ready = a.get("/readyz")
+        assert ready.status == 200
+        assert "the NATS cluster has been away for " in ready.json["reasons"][0]
+        assert "127.0.0.1" not in ready.json["reasons"][0]
+        wait_until(lambda: figures(a)["motia_store_outbox_bytes"] > 20 * 300, what="20 emits kept")
+        shown = CliRunner().invoke(
+            cli, ["top", "--once", "--url", f"http://127.0.0.1:{a.port}"],
+            env={"MOTIA_CONTROL_TOKEN": "secret"},
+        )  # fmt: skip
+        assert "cluster away, outbox 0 % full" in shown.output
+
+        nats.start().wait_ready()
+        wait_until(lambda: len(notes(a)) == 20, what="all that the outbox had", limit_s=30.0)
+        wait_until(lambda: figures(a)["motia_store_connected"] == 2, what="both workers again")
+        wait_until(lambda: figures(a)["motia_store_outbox_bytes"] == 0, what="empty outboxes")
+        wait_until(lambda: figures(a)["motia_store_log_behind"] == 0, what="the log's end")
+        wait_until(lambda: a.get("/readyz").json == {"status": "ok"}, what="that it is back")

@@ -372,6 +372,27 @@ def test_a_process_that_is_not_ready_says_why() -> None:
     assert result.json == {"status": "unavailable", "reasons": ["draining"]}
 
 
+def test_a_process_that_lacks_something_is_ready_and_says_what() -> None:
+    steps, lacks, reasons = Steps(), ["the cluster is away"], [""]
+    reasons.clear()
+    front = Front(
+        WebSettings(),
+        asker=steps,
+        new_trace_id=str,
+        log=steps.log,
+        unready=lambda: reasons,
+        degraded=lambda: lacks,
+    )
+    client = TestClient(front.app)
+
+    result = client.simulate_get("/readyz")
+    reasons.append("draining")
+
+    assert result.status_code == 200
+    assert result.json == {"status": "degraded", "reasons": lacks}
+    assert client.simulate_get("/readyz").json == {"status": "unavailable", "reasons": ["draining"]}
+
+
 def test_a_step_on_the_path_of_a_probe_wins() -> None:
     steps = Steps()
     steps.add("GET", "/healthz", answering({"status": 200, "body": "mine"}))

@@ -23,10 +23,13 @@ import msgspec
 
 from motia_actors.errors import StoreClosedError, StoreCorruptError, StoreError, StoreFullError
 from motia_actors.stores.lmdb import datafile
+from motia_actors.stores.lmdb.copies import Copies
 from motia_actors.stores.lmdb.transaction import Transaction
 
 FORMAT_KEY = b"format"
 FORMAT = b"motia_actors 2"
+COPY_END_S_MAX = 10.0
+"""So long `close` waits for copies, which only a disk that does not answer holds up."""
 _READERS_MAX = 512
 _MAP_BYTES_MIN = 64 * 2**20
 _RESERVE_SHARE = 8
@@ -74,6 +77,7 @@ class Environment:
         self._pid = 0
         self._env: lmdb.Environment | None = None
         self._tables: Tables | None = None
+        self._copies = Copies()
 
     @property
     def tables(self) -> Tables:
@@ -107,6 +111,7 @@ class Environment:
             env.close()
             raise
         self._env, self._pid = env, os.getpid()
+        self._copies = Copies()
         forget = weakref.WeakMethod(self._forget)
         os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
 
@@ -183,14 +188,19 @@ class Environment:
         """Write a compact copy of one moment to an empty folder; writers go on meanwhile.
 
         Raises:
-            StoreError: there is no room for it, or the environment is not open.
+            StoreClosedError: the environment is not open, or was closed meanwhile.
+            StoreError: there is no room for it.
         """
         env = self._env
         if env is None or self._pid != os.getpid():
             raise self._closed()
         try:
-            env.copy(str(folder), compact=True)
-        except lmdb.Error as error:
+            file = os.open(folder / "data.mdb", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            try:
+                self._copies.write(env, file)
+            finally:
+                os.close(file)
+        except (lmdb.Error, OSError) as error:
             raise StoreError(f"cannot copy {self.path} to {folder}: {error}") from error
 
     def check_readers(self) -> None:
@@ -199,11 +209,20 @@ class Environment:
         if env is not None and self._pid == os.getpid():
             env.reader_check()
 
+    def stop_copies(self) -> bool:
+        """End copies that run and take no more; False where one could not be ended."""
+        return self._copies.stop(COPY_END_S_MAX)
+
     def close(self) -> None:
-        """Let go of the environment; reads that still run fail."""
+        """Let go of the environment; reads and copies that still run fail."""
         env, self._env, self._tables = self._env, None, None
-        if env is not None and self._pid == os.getpid():
+        if env is None or self._pid != os.getpid():
+            return
+        if self.stop_copies():
             env.close()
+        else:
+            # Closing it under a copy would end the process: it stays open as long as that.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(env))
 
     def _opened(self) -> lmdb.Environment:
         map_bytes = 2 * self.bytes_max + _MAP_BYTES_MIN

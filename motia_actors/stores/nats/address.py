@@ -13,6 +13,7 @@ PORT = 4222
 MONITOR_PORT = 8222
 _NAME_CHARS_MAX = 32
 _REPLICAS = (1, 3, 5)
+_FILES = ("credentials", "nkey", "ca", "cert", "key")
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +21,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
     `servers`: host and port of each. `monitors`: where each one's monitoring listens, empty where
     nobody may look. `is_strict`: a server that may lose acknowledged writes is refused, not only
-    reported. `log_bytes_max`: of the log in the cluster.
+    reported. `log_bytes_max`: of the log in the cluster. `user` without `password` is a token.
     """
 
     servers: tuple[tuple[str, int], ...]
@@ -33,6 +34,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     log_bytes_max: int = 4 * 2**30
     folder: Path | None = None
     credentials: Path | None = None
+    nkey: Path | None = None
     is_tls: bool = False
     tls_ca: Path | None = None
     tls_cert: Path | None = None
@@ -72,7 +74,7 @@ def _parse(text: str) -> Address:
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     if parts.path not in ("", "/"):
         raise ValueError(f"{parts.path!r} after the hosts means nothing")
-    files = {key: _file(options.pop(key, "")) for key in ("credentials", "ca", "cert", "key")}
+    files = {key: _file(options.pop(key, "")) for key in _FILES}
     replicas = options.pop("replicas", "")
     folder = options.pop("folder", "")
     address = Address(
@@ -86,6 +88,7 @@ def _parse(text: str) -> Address:
         log_bytes_max=_count("log_bytes", options.pop("log_bytes", str(4 * 2**30))),
         folder=Path(folder) if folder else None,
         credentials=files["credentials"],
+        nkey=files["nkey"],
         is_tls=parts.scheme == "nats+tls",
         tls_ca=files["ca"],
         tls_cert=files["cert"],
@@ -95,6 +98,8 @@ def _parse(text: str) -> Address:
         raise ValueError(f"{sorted(options)[0]!r} is no option of it")
     if address.replicas not in _REPLICAS:
         raise ValueError(f"replicas={address.replicas} is none of 1, 3 and 5")
+    if sum(map(bool, (address.user, address.credentials, address.nkey))) > 1:
+        raise ValueError("of user, credentials and nkey one is enough")
     if (address.tls_ca or address.tls_cert) and not address.is_tls:
         raise ValueError("ca and cert belong to nats+tls://")
     return address

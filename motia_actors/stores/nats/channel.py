@@ -53,12 +53,14 @@ class Sealed(msgspec.Struct, eq=False):
 
 
 class Channel:
-    """Entries of one origin, in order. Used by one thread."""
+    """Entries of one origin, in order. Used by one thread, but where it says any."""
 
     def __init__(self, origin: bytes) -> None:
         self.origin = origin
         self.window: deque[Sealed] = deque()
         self.size_bytes = 0
+        self.oldest_s: float | None = None
+        """Since when its first entry waits; any thread may look."""
         self.acked = 0
         self._next = 1
         self._flight_bytes = 0
@@ -113,6 +115,7 @@ class Channel:
                 self._flight_bytes -= sealed.size_bytes
             self._moved_s = time.monotonic()
             found.append(sealed)
+        self.oldest_s = self.window[0].since_s if self.window else None
         return found
 
     def _append(self, messages: list[bytes], pendings: list[Pending]) -> Sealed:
@@ -122,4 +125,5 @@ class Channel:
         self._next = sealed.last + 1
         self.size_bytes += size_bytes
         self.window.append(sealed)
+        self.oldest_s = self.window[0].since_s
         return sealed

@@ -8,6 +8,7 @@ seen in the log is for the proposer to send again.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import random
@@ -24,7 +25,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 
 from motia_actors.errors import StoreError
-from motia_actors.stores.nats import cluster
+from motia_actors.stores.nats import cluster, entering
 from motia_actors.stores.nats.address import Address
 from motia_actors.threads import NativeThread, native_selector
 
@@ -138,7 +139,7 @@ class Link:
         future = asyncio.run_coroutine_threadsafe(work(js), loop)
         try:
             return future.result(wait_s)
-        except (NatsError, OSError, TimeoutError, asyncio.CancelledError) as error:
+        except (NatsError, OSError, TimeoutError, concurrent.futures.CancelledError) as error:
             future.cancel()
             raise StoreError(f"the cluster did not do it: {error!r}") from error
 
@@ -180,11 +181,16 @@ class Link:
 
     async def _session(self, server: tuple[str, int]) -> str:
         """Use one connection until it is lost; answers why it was."""
+        try:
+            # Before there is a client: one that never connected cannot be closed.
+            entry = {**entering.shown(self._address), "tls": _tls_of(self._address)}
+        except (entering.EntryError, OSError) as error:
+            return f"{type(error).__name__}: {error}"
         client = Client()
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         tasks: list[asyncio.Task[None]] = []
         try:
-            await self._connect(client, server, lost)
+            await self._connect(client, server, lost, entry)
             await cluster.verify(self._address)
             js = client.jetstream(timeout=REQUEST_S_MAX)
             version = str(client._server_info.get("version", "0.0"))  # noqa: SLF001 (no other way)
@@ -223,9 +229,12 @@ class Link:
             )
 
     async def _connect(
-        self, client: Client, server: tuple[str, int], lost: asyncio.Future[str]
+        self,
+        client: Client,
+        server: tuple[str, int],
+        lost: asyncio.Future[str],
+        entry: dict[str, Any],
     ) -> None:
-        address = self._address
 
         async def on_lost() -> None:
             _lose(lost, "the connection was closed")
@@ -237,12 +246,9 @@ class Link:
         # Not the library's own reconnecting: what it would send again late comes out of order.
         await asyncio.wait_for(
             client.connect(
-                f"{'tls' if address.is_tls else 'nats'}://{host}:{server[1]}",
+                f"{'tls' if self._address.is_tls else 'nats'}://{host}:{server[1]}",
                 name=self._name,
-                user=address.user,
-                password=address.password,
-                user_credentials=None if address.credentials is None else str(address.credentials),
-                tls=_tls_of(address),
+                **entry,
                 allow_reconnect=False,
                 connect_timeout=int(CONNECT_S_MAX),
                 ping_interval=2,

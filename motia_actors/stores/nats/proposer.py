@@ -68,7 +68,7 @@ class Proposer:
         self.orphans: deque[dict[bytes, list[bytes]]] = deque()
         """The same of other processes of this host that died."""
         self.is_up = False
-        self.live_since_s = time.monotonic()
+        self.live_since_s = self.down_since_s = time.monotonic()
         self.heard_s: dict[bytes, float] = {}
         self.last_seq = 0
         self.behind: int | None = None
@@ -96,11 +96,14 @@ class Proposer:
 
     @property
     def is_away(self) -> bool:
-        """The cluster cannot be counted on just now."""
-        window = self.channel.window
-        return not self.is_up or (
-            bool(window) and time.monotonic() - window[0].since_s > PATIENCE_S
-        )
+        """The cluster cannot be counted on just now; any thread."""
+        oldest_s = self.channel.oldest_s
+        return not self.is_up or (oldest_s is not None and time.monotonic() - oldest_s > PATIENCE_S)
+
+    @property
+    def outbox_bytes(self) -> int:
+        """Bytes that are not known to be in the log, what was left by others included."""
+        return self.channel.size_bytes + sum(one.size_bytes for one in list(self.adopted))
 
     @property
     def waiting(self) -> int:
@@ -176,6 +179,8 @@ class Proposer:
                     self.live_since_s = time.monotonic()
                     self._go_back()
                 case Down():
+                    if self.is_up:
+                        self.down_since_s = time.monotonic()
                     self.is_up = False
                     self._go_back()
                 case Behind(first_seq):

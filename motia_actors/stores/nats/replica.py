@@ -101,7 +101,12 @@ class Replica:
         self.env.close()
 
     def copy_to(self, folder: Path) -> int:
-        """Write a copy to a new folder while it is used; answers its place in the log."""
+        """Write a copy to a new folder while it is used; answers its place in the log.
+
+        Raises:
+            StoreClosedError: it was closed, or copies were stopped, before the copy was whole.
+            StoreError: there is no room for it.
+        """
         folder.mkdir(parents=True, mode=0o700)
         self.env.copy(folder)
         copy = Environment(folder, bytes_max=self.env.bytes_max, is_synced=False)

@@ -7,11 +7,13 @@ longer than the log reaches back, begins with the newest copy.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
@@ -23,6 +25,9 @@ from motia_actors.stores.nats.link import Link
 from motia_actors.stores.nats.replica import Replica
 from motia_actors.threads import NativeThread, Signal
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 LOCK = "motia_actors snapshots"
 LOOK_S = 10.0
 LOG_SHARE = 4
@@ -31,7 +36,8 @@ _KEPT = 2
 _TAIL_MESSAGES = 1000
 """Stay in the log behind a snapshot, so that a host a little behind needs none."""
 _CALL_S_MAX = 600.0
-_JOIN_S_MAX = 30.0
+_JOIN_S_MAX = 10.0
+"""What it does for the cluster at the end, where that does not answer, takes 6 s."""
 
 logger = logging.getLogger(__name__)
 
@@ -48,18 +54,23 @@ class Snapshots:
         self._signal = Signal()
         self._is_over = False
         self._thread: NativeThread | None = None
+        self._replica: Replica | None = None
 
     def start(self, replica: Replica) -> None:
         """Look after the log from now on."""
+        self._replica = replica
         self._thread = NativeThread(lambda: self._run(replica), name="motia-snapshots")
         self._thread.start()
 
     def stop(self) -> None:
-        """End it, and what it is at."""
+        """End it, and what it is at: a copy stops where it is, and so does its upload."""
         self._is_over = True
         self._signal.set()
-        if self._thread is not None:
-            self._thread.join(_JOIN_S_MAX)
+        if self._replica is None or self._thread is None:
+            return
+        self._replica.env.stop_copies()
+        if not self._thread.join(_JOIN_S_MAX):
+            logger.warning("a snapshot is still at work after %g s; it is left", _JOIN_S_MAX)
 
     def make_if_due(self, replica: Replica) -> bool:
         """Make a snapshot and shorten the log, where it is long; answers whether it did.
@@ -80,7 +91,8 @@ class Snapshots:
             shutil.rmtree(part, ignore_errors=True)
             stack.callback(shutil.rmtree, part, ignore_errors=True)
             seq = replica.copy_to(part)
-            self._link.call(lambda js: _upload(js, address, part / "data.mdb", seq), _CALL_S_MAX)
+            file = stack.enter_context(_Stoppable(part / "data.mdb", lambda: self._is_over))
+            self._link.call(lambda js: _upload(js, address, file, seq), _CALL_S_MAX)
         self.made += 1
         logger.info("snapshot of the log at %d; it took %d bytes", seq, used_bytes)
         return True
@@ -94,6 +106,19 @@ class Snapshots:
                 if not self._is_over:
                     logger.warning("no snapshot was made: %s; trying again", error)
             self._signal.wait(LOOK_S)
+
+
+class _Stoppable(io.FileIO):
+    """A file that cannot be read on once is_over: its upload fails, and takes back what it sent."""
+
+    def __init__(self, path: Path, is_over: Callable[[], bool]) -> None:
+        super().__init__(path)
+        self._is_over = is_over
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        if self._is_over():
+            raise OSError("the store is about to be closed")
+        return super().readinto(buffer) or 0
 
 
 def load(address: Address, folder: Path, *, link: Link, first_seq: int) -> None:
@@ -133,10 +158,9 @@ async def _bucket(js: JetStreamContext, address: Address) -> ObjectStore:
         )
 
 
-async def _upload(js: JetStreamContext, address: Address, file: Path, seq: int) -> None:
+async def _upload(js: JetStreamContext, address: Address, file: io.FileIO, seq: int) -> None:
     bucket = await _bucket(js, address)
-    with file.open("rb") as stream:
-        await bucket.put(f"{seq:020d}", stream)
+    await bucket.put(f"{seq:020d}", cast("io.BufferedIOBase", file))
     # Whole in the cluster: only now is what it stands for given up.
     await js.purge_stream(address.stream, seq=max(1, seq + 1 - _TAIL_MESSAGES))
     names = sorted(str(info.name) for info in await bucket.list(ignore_deletes=True))

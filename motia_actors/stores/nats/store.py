@@ -27,6 +27,7 @@ from motia_actors.store import (
     State,
     Store,
     Streams,
+    Trouble,
     Write,
 )
 from motia_actors.stores import limits
@@ -34,7 +35,7 @@ from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb.journal import LmdbJournal
 from motia_actors.stores.lmdb.state import LmdbState
 from motia_actors.stores.lmdb.streams import LmdbStreams
-from motia_actors.stores.nats import entries, slots, snapshots
+from motia_actors.stores.nats import entering, entries, health, slots, snapshots
 from motia_actors.stores.nats.address import Address
 from motia_actors.stores.nats.channel import Pending
 from motia_actors.stores.nats.entries import Import, LockDrop, LockHold, OwnerDead
@@ -109,8 +110,10 @@ class NatsStore(Store):
 
         Raises:
             UnsafeClusterError: the cluster may lose what it acknowledges.
+            EntryError: a file of an nkey or of credentials cannot be used.
             StoreError: the folder cannot be used.
         """
+        entering.shown(self._address)
         self._slot = slots.take(self._path)
         self._outbox = Outbox(self._slot.path / "outbox", bytes_max=4 * self._outbox_bytes_max)
         self._link = self._new_link()
@@ -160,26 +163,20 @@ class NatsStore(Store):
 
     def statistics(self) -> dict[str, float]:
         """Commits, what waits, how far the log was read, and the replica's bytes and rows."""
-        proposer, replica = self._proposer, self._replica
-        with replica.env.read() as txn:
-            bytes_used = replica.env.bytes_used(txn)
-            rows = replica.env.rows(txn)
         return {
-            "commits": proposer.commits,
-            "waiting": proposer.waiting,
-            "waiting_bytes": proposer.waiting_bytes,
-            "outbox_bytes": proposer.channel.size_bytes,
-            "outbox_bytes_max": self._outbox_bytes_max,
-            "outbox_kept": proposer.kept,
-            "is_connected": float(proposer.is_up),
-            "log_seq": replica.seq,
-            "log_behind": max(0, proposer.last_seq - replica.seq),
+            **health.figures(
+                self._proposer, self._replica, outbox_bytes_max=self._outbox_bytes_max
+            ),
             "snapshots": self._snapshots.made,
-            "bytes_used": bytes_used,
             "bytes_max": self._map_bytes_max,
             "value_bytes_max": self.value_bytes_max,
-            **{f"rows_{table}": count for table, count in rows.items()},
         }
+
+    def troubles(self) -> Sequence[Trouble]:
+        """That the cluster is away, while it is open and so it is."""
+        if self._failure is not None:
+            return ()
+        return health.troubles(self._proposer, outbox_bytes_max=self._outbox_bytes_max)
 
     def close(self) -> None:
         """Propose what waits, keep in the outbox what the cluster does not take, and let go."""

@@ -44,6 +44,7 @@ def test_files_of_credentials_must_be_there(tmp_path: Path) -> None:
         ("nats://n?replicas=2", "none of 1, 3 and 5"),
         ("nats://n?log_bytes=-1", "no whole number"),
         ("nats://n?durability=none", "neither strict nor relaxed"),
+        ("nats://token@n?nkey=/etc/hostname", "one is enough"),
         ("nats://n?colour=red", "'colour' is no option"),
     ],
 )

@@ -36,10 +36,14 @@ def test_emits_are_acknowledged_while_the_cluster_is_away_and_come_through_in_or
         state = a.commit([StateSet(group="g", key="k", value=b"1")])
         assert not state.is_done
         assert a.statistics()["outbox_kept"] == 5
+        (trouble,) = a.troubles()
+        assert not trouble.is_full
+        assert "the NATS cluster has been away for " in trouble.reason
 
         server.start().wait_ready()
 
         state.result(WAIT_S)
+        assert a.troubles() == []
         assert ids(lease(a)) == ["before", *(f"away{number}" for number in range(5))]
         assert a.statistics()["outbox_bytes"] == 0
 
@@ -108,6 +112,9 @@ def test_an_outbox_that_is_full_refuses(server: Server, tmp_path: Path) -> None:
 
         with pytest.raises(StoreFullError, match="wait for the NATS cluster"):
             promises[-1].result(WAIT_S)
+        (trouble,) = a.troubles()
+        assert trouble.is_full
+        assert "the outbox is full" in trouble.reason
 
 
 def test_what_needs_the_cluster_is_refused_after_a_while_and_was_not_kept(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +18,7 @@ import pytest
 from motia_actors.clock import SystemClock
 from motia_actors.errors import StoreError
 from motia_actors.store import StateSet
+from motia_actors.stores.lmdb import copies
 from motia_actors.stores.nats import snapshots
 from motia_actors.stores.nats.address import Address, parse
 from motia_actors.stores.nats.store import NatsStore
@@ -45,12 +49,12 @@ def fill(store: NatsStore) -> None:
         store.write(StateSet(group="g", key=f"k{number % 7}", value=b"x" * 5000))
 
 
-def first_seq(server: Server) -> int:
-    async def ask() -> int:
+def state_of(server: Server, stream: str) -> nats.js.api.StreamState:
+    async def ask() -> nats.js.api.StreamState:
         client = await nats.connect(f"nats://127.0.0.1:{server.port}")
-        info = await client.jetstream().stream_info("MOTIA_test")
+        info = await client.jetstream().stream_info(stream)
         await client.close()
-        return info.state.first_seq
+        return info.state
 
     return asyncio.run(ask())
 
@@ -68,7 +72,7 @@ def test_hosts_begin_with_a_snapshot_where_the_log_was_cut(
             a._snapshots.make_if_due(a._replica)
         put(a, "2")
         assert a.statistics()["snapshots"] >= 3
-        assert first_seq(server) > 500
+        assert state_of(server, "MOTIA_test").first_seq > 500
 
         for name in ("new", "old"):
             with host(where, tmp_path / name) as b:
@@ -135,3 +139,74 @@ def test_a_log_that_was_cut_without_a_snapshot_is_refused(
         late = NatsStore(where, tmp_path / "b", SystemClock(), map_bytes_max=2**28)
         with pytest.raises(StoreError, match="what lies between is lost"):
             late.open()
+
+
+def closed_while(store: NatsStore, began: threading.Event) -> float:
+    """Close the store once a snapshot is at it; answers how many seconds that took."""
+    failures: list[Exception] = []
+
+    def make() -> None:
+        try:
+            store._snapshots.make_if_due(store._replica)
+        except StoreError as error:
+            failures.append(error)
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    assert began.wait(WAIT_S)
+    started_s = time.monotonic()
+    store.close()
+    took_s = time.monotonic() - started_s
+    maker.join(WAIT_S)
+
+    assert not maker.is_alive()
+    assert len(failures) == 1
+    return took_s
+
+
+def test_a_store_that_closes_ends_a_long_copy_at_once(
+    where: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, never = threading.Event(), threading.Event()
+    write = os.write
+
+    def slowly(file: int, data: memoryview) -> int:
+        began.set()
+        never.wait(0.01)
+        return write(file, data[:512])
+
+    with host(where, tmp_path / "a") as a:
+        fill(a)
+        monkeypatch.setattr(copies, "_write", slowly)  # 2 MB and more are 40 s.
+
+        assert closed_while(a, began) < 5.0
+
+    assert not (tmp_path / "a" / "w0" / "snapshot").exists()
+
+
+@pytest.mark.parametrize("fault", ["none", "the server hangs"])
+def test_a_store_that_closes_ends_a_long_upload(
+    where: Address, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    began, never = threading.Event(), threading.Event()
+
+    class Slow(snapshots._Stoppable):
+        def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+            count = super().readinto(memoryview(buffer)[:512])
+            if not began.is_set() and fault != "none":
+                server.signal(signal.SIGSTOP)
+            began.set()
+            never.wait(0.01)
+            return count
+
+    monkeypatch.setattr(snapshots, "_Stoppable", Slow)
+    with host(where, tmp_path / "a") as a:
+        fill(a)
+
+        took_s = closed_while(a, began)
+
+    server.signal(signal.SIGCONT)
+    assert took_s < (5.0 if fault == "none" else 20.0)
+    assert not (tmp_path / "a" / "w0" / "snapshot").exists()
+    if fault == "none":
+        assert state_of(server, "OBJ_MOTIA_test_SNAPSHOTS").bytes == 0

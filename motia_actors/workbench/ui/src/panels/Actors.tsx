@@ -69,7 +69,7 @@ export default function Actors({ rest }: { rest: string[] }) {
         {stats && (
           <ul className="tree">
             <li>
-              <Line name="system" status="running" does={`root of ${stats.workers === 1 ? "this worker" : `${stats.workers} workers`} · ${bytes(stats.store.bytes_used ?? stats.store.used_bytes ?? 0)} stored`} />
+              <Line name="system" status="running" does={`root of ${stats.workers === 1 ? "this worker" : `${stats.workers} workers`} · ${bytes(stats.store.bytes_used ?? stats.store.used_bytes ?? 0)} stored${stats.store.is_connected === 0 ? " · the cluster is away" : ""}`} />
               <ul>
                 {stats.actors.map((actor) => (
                   <li key={actor.name}>
