@@ -18,7 +18,7 @@ from tests.e2e.server import EXAMPLES, copy_project
 pytestmark = pytest.mark.slow
 
 TSC_S_MAX = 120
-NAMES = ["chat", "hello", "mixed_languages", "orders"]
+NAMES = ["chat", "hello", "helpdesk", "mixed_languages", "orders"]
 
 
 @pytest.fixture(scope="module")
