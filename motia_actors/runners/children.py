@@ -1,5 +1,8 @@
 """The child processes of one runner or one step: started when needed, watched, and replaced.
 
+Where there is something to warm it with, a spare child stands by and takes the place of the next
+that is wanted, above all when code was edited and all are replaced.
+
 A child that does not answer a ping for `hang_s` is killed, as is one with a call that was given
 up and does not end. Deaths in a row make the next start wait, longer each time. One that took
 too many calls or too much memory is relieved: its successor is made ready, then takes all new
@@ -61,6 +64,7 @@ class Children:
         start: Starts a child, given what it is to call when a call was given up.
         limits: How many, and for how long.
         prepare: Asks a new child for what must be done before its first call.
+        warm: Asks a spare child for what can be done before it is wanted; None: no spare is kept.
     """
 
     def __init__(
@@ -69,8 +73,11 @@ class Children:
         limits: Limits,
         *,
         prepare: Callable[[Child], None] = lambda _: None,
+        warm: Callable[[Child], None] | None = None,
     ) -> None:
         self._start, self._limits, self._prepare = start, limits, prepare
+        self._warm = warm
+        self._spare: Child | None = None
         self._children: list[Child] = []
         self._retired: list[Child] = []
         self._successors: dict[Child, Child] = {}
@@ -149,8 +156,9 @@ class Children:
         """End them all now."""
         self._is_closed = True
         with self._guard:
-            ending = [*self._children, *self._retired, *self._successors.values()]
+            ending = [*self._children, *self._retired, *self._apart()]
             self._children, self._retired, self._successors = [], [], {}
+            self._spare = None
         self._bell.set()
         for child in ending:
             child.close()
@@ -203,12 +211,29 @@ class Children:
         return child
 
     def _begin(self) -> Child:
-        child = self._start(self._bell.set)
+        child, self._spare = self._spare, None
+        if child is None or not child.takes_calls:
+            child = self._start(self._bell.set)
         self._prepare(child)
         if self._watcher is None:
             self._watcher = NativeThread(self._watch, name="children")
             self._watcher.start()
         return child
+
+    def _apart(self) -> list[Child]:
+        """Those that are to take calls later."""
+        return [*self._successors.values(), *([self._spare] if self._spare else [])]
+
+    def _keep_spare(self) -> None:
+        """Have one stand by as soon as the others have answered what they were asked."""
+        with self._guard:
+            is_quiet = all(child.is_ready and not child.open_count for child in self._children)
+            if self._warm is None or self._is_closed or not self._children or not is_quiet:
+                return
+            if self._spare is not None and self._spare.takes_calls:
+                return
+            child = self._spare = self._start(self._bell.set)
+        self._warm(child)
 
     def _watch(self) -> None:
         pinged_s = 0.0
@@ -217,13 +242,14 @@ class Children:
             self._bell.wait(wait_s)
             with self._guard:
                 if self._is_closed:
-                    self._retired += [*self._children, *self._successors.values()]
-                    self._children, self._successors = [], {}
+                    self._retired += [*self._children, *self._apart()]
+                    self._children, self._successors, self._spare = [], {}, None
                 self._retired = [child for child in self._retired if child.is_alive]
                 leaving = list(self._retired)
-                watched = [*self._children, *leaving, *self._successors.values()]
+                watched = [*self._children, *leaving, *self._apart()]
             if self._is_closed and not watched:
                 return
+            self._keep_spare()
             now_s = time.monotonic()
             is_time = now_s - pinged_s >= PING_S
             pinged_s = now_s if is_time else pinged_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, cast
 
 import pytest
@@ -12,11 +13,13 @@ import pytest
 from motia_actors.messages import Outcome, Request, Returned
 from motia_actors.project import Project as Reading
 from motia_actors.runner import Handler
+from motia_actors.runners.child import Child
 from motia_actors.runners.languages import Languages
 from tests.runners.rig import Rig
 
 pytestmark = pytest.mark.slow
 
+WAIT_S = 20.0
 NODE = """import {{ value }} from '{helper}'
 export const config = {{ type: 'api', name: '{name}', path: '/{name}', method: 'GET', emits: [] }}
 let count = 0
@@ -40,7 +43,7 @@ async def handler(req, context):
 class Shop:
     def __init__(self, root: Path) -> None:
         self.root, self.rig = root, Rig()
-        self.languages = Languages(root, node_count=1)
+        self.languages = Languages(root, node_count=1, keeps_spare=True)
         self.project = Reading(root, self.languages.runners)
 
     def write(self, path: str, text: str) -> Path:
@@ -152,3 +155,44 @@ def test_a_file_that_a_call_loads_counts_once_it_is_loaded(shop: Shop) -> None:
     shop.project.reread([late])
 
     assert shop.ask("steps/b.step.ts")[0] == 4
+
+
+def test_a_process_that_stood_by_takes_over_an_edit_of_what_steps_import(shop: Shop) -> None:
+    warmed = watched_spares(shop)
+    [_, _, before] = shop.ask("steps/a.step.ts")
+    [pid, files] = warmed.get(timeout=WAIT_S)
+
+    helper = shop.write("src/inner.ts", "export const inner: number = 5")
+    shop.project.reread([helper])
+
+    [value, _, now] = shop.ask("steps/a.step.ts")
+    assert (value, now) == (5, pid)
+    assert pid != before
+    assert {Path(one).name for one in files} >= {"a.step.ts", "b.step.ts", "one.ts", "inner.ts"}
+    assert warmed.get(timeout=WAIT_S)[0] not in (before, now)
+
+
+def test_a_file_that_cannot_be_made_ready_is_told_of_when_it_is_loaded(shop: Shop) -> None:
+    warmed = watched_spares(shop)
+    broken = shop.write("src/inner.ts", "export const inner: = 5")
+    warmed.get(timeout=WAIT_S)
+
+    change = shop.project.reread([broken])
+
+    assert "inner.ts" in change.problems[0].reason
+    assert shop.ask("steps/a.step.ts")[0] == 1
+
+
+def watched_spares(shop: Shop) -> SimpleQueue[tuple[int, list[str]]]:
+    """Of each spare process, once it is ready: its id and the files that it was warmed with."""
+    found: SimpleQueue[tuple[int, list[str]]] = SimpleQueue()
+
+    def warm(child: Child) -> None:
+        files = sorted({file for own in node._files.values() for file in own})
+        asked = child.ask("warm", file="", files=files)
+        assert asked is not None
+        asked[1].on_done(lambda _: found.put((child.pid, files)))
+
+    node = shop.languages.node
+    node._shared._warm = warm
+    return found

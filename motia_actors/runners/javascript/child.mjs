@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { contextOf, errorOf } from './context.mjs'
-import { filesOf } from './loader.mjs'
+import { filesOf, warm } from './loader.mjs'
 import { toJsonSchema } from './schema.mjs'
 import { watch } from './watchdog.mjs'
 import { MotiaError, Wire, written } from './wire.mjs'
@@ -27,6 +27,7 @@ function receive(frame) {
     case 'call': return void run(frame)
     case 'res': return replied(frame)
     case 'streams': streams = frame.names; return
+    case 'warm': return void answer(frame, () => warm(frame.files))
     case 'load': return void answer(frame, () => describe(frame))
     case 'fn': return void answer(frame, async () => (await pick(frame))(...frame.args))
     case 'pull': return void pull(frame.id)
