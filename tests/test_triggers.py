@@ -143,6 +143,70 @@ def test_its_middleware_guards_all_of_its_routes_and_nothing_else(app: Harness) 
     assert len(seen.data) == 1
 
 
+AROUND = {
+    "python": {
+        "motia_config.py": GUARD.replace('"open"', '"wide"').replace("x-key", "x-gate")
+        + "config = {'middleware': [guard]}\n",
+        **FILES["javascript"],
+    },
+    "node": {
+        "motia.config.ts": "export default { middleware: [async (req: any, ctx: any, next: any) =>"
+        " (req.headers['x-gate'] === 'wide' ? next() : { status: 401, body: {} })] }",
+        **FILES["python"],
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", AROUND)
+def test_middleware_of_the_project_guards_its_routes_and_nothing_else(
+    language: str, tmp_path: Path
+) -> None:
+    with Harness(write_project(tmp_path / "shop", AROUND[language])) as app:
+        seen = app.watch("seen")
+        gate = {**OPEN, "x-gate": "wide"}
+
+        refused = app.request("PUT", "/orders/1", json={}, headers=OPEN)
+        allowed = app.request("PUT", "/orders/1", json={}, headers=gate)
+        app.emit("order.told", 1)
+        app.settle()
+        app.advance(3600)
+
+        assert (refused.status, allowed.status) == (401, 201)
+        assert [one["by"][0] for one in seen.data] == ["api", "event", "cron"]
+        assert [one["input"] for one in seen.data] == [{}, 1, None]
+
+
+def test_only_its_deliveries_are_kept_together_with_their_acknowledgement(tmp_path: Path) -> None:
+    text = dedent("""
+        config = {
+            "name": "Keep", "emits": [],
+            "triggers": [
+                {"type": "event", "subscribes": ["told"]},
+                {"type": "api", "method": "POST", "path": "/told"},
+            ],
+            "infrastructure": {"queue": {"transactional": True, "maxRetries": 0}},
+        }
+
+        async def handler(input, context):
+            await context.state.set("kept", context.trigger.type, True)
+            if input == "fails":
+                raise ValueError(input)
+            return {"status": 200, "body": {}}
+    """)
+    with Harness(write_project(tmp_path / "keep", {"steps/keep_step.py": text})) as app:
+        app.emit("told", "fails")
+        app.settle()
+        assert app.state.group("kept") == {}
+
+        assert app.request("POST", "/told", json={}).status == 200
+        assert app.state.group("kept") == {"api": True}
+
+        app.emit("told", 1)
+        app.settle()
+        assert app.state.group("kept") == {"api": True, "event": True}
+
+
 def test_it_is_one_actor_with_one_mailbox(app: Harness) -> None:
     app.emit("order.told", 1)
     app.request("PUT", "/orders/1", json={}, headers=OPEN)

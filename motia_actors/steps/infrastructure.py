@@ -111,7 +111,11 @@ def read_infrastructure(
         rate=_rate(fields, report, kinds=kinds),
     )
     _check_isolation(fields, handler, infrastructure, report)
-    return infrastructure, _cron(fields.inner("cron"))
+    cron = fields.inner("cron")
+    if cron.has("overlap") and {"event", "cron"} <= set(kinds):
+        reason = "has no effect beside event triggers: runs wait in one queue with their events"
+        report.warn(cron.name("overlap"), reason, "remove it, or write two steps")
+    return infrastructure, _cron(cron)
 
 
 def _check_isolation(

@@ -159,6 +159,16 @@ def test_settings_of_any_of_its_triggers_have_effect() -> None:
     assert step.infrastructure.queue.debounce is not None
 
 
+def test_an_overlap_that_cannot_be_kept_is_a_warning() -> None:
+    policy = {"cron": {"overlap": "skip"}}
+
+    step, problems = read(EVENT, CRON, infrastructure=policy)
+
+    assert step is not None
+    assert [one.field for one in problems] == ["infrastructure.cron.overlap"]
+    assert read(API, CRON, infrastructure=policy)[1] == ()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "line"),
     [
