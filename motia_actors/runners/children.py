@@ -11,6 +11,7 @@ calls, and it ends after those it has.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -23,10 +24,14 @@ from motia_actors.runners import frames
 from motia_actors.runners.child import Child
 from motia_actors.threads import NativeThread, Signal, allocate_lock
 
+logger = logging.getLogger(__name__)
+
 PING_S = 1.0
 CALM_S = 30.0
 """A child that lived for so long counts as well; those before it are forgiven."""
 DELAY_S, DELAY_S_MAX = 0.2, 10.0
+SPARES_DIED_MAX = 3
+"""After so many that died while they stood by, none is started any more."""
 CROWDED_COUNT = 8
 """So many calls in flight on each child are worth another one, where there may be one."""
 NO_SIGN, NOT_GONE = "it gave no sign of life", "a call in it ran past its limit and did not end"
@@ -78,6 +83,7 @@ class Children:
         self._start, self._limits, self._prepare = start, limits, prepare
         self._warm = warm
         self._spare: Child | None = None
+        self._spares_died, self._was_quiet = 0, False
         self._children: list[Child] = []
         self._retired: list[Child] = []
         self._successors: dict[Child, Child] = {}
@@ -225,15 +231,28 @@ class Children:
         return [*self._successors.values(), *([self._spare] if self._spare else [])]
 
     def _keep_spare(self) -> None:
-        """Have one stand by as soon as the others have answered what they were asked."""
+        """Have one stand by once the others have nothing to answer, at two looks in a row."""
         with self._guard:
             is_quiet = all(child.is_ready and not child.open_count for child in self._children)
-            if self._warm is None or self._is_closed or not self._children or not is_quiet:
+            was_quiet, self._was_quiet = self._was_quiet, is_quiet and bool(self._children)
+            if self._warm is None or self._is_closed or not (was_quiet and self._was_quiet):
                 return
-            if self._spare is not None and self._spare.takes_calls:
+            if self._spare is not None:
+                if self._spare.takes_calls:
+                    return
+                self._spares_died += 1
+            if self._spares_died >= SPARES_DIED_MAX:
+                self._warm = self._spare = None
                 return
-            child = self._spare = self._start(self._bell.set)
-        self._warm(child)
+            try:
+                child = self._spare = self._start(self._bell.set)
+            # It is a help and no more, and this thread has others to watch.
+            except Exception as error:  # noqa: BLE001
+                logger.warning("no process stands by for the next edit: %s", error)
+                self._warm = None
+                return
+            warm = self._warm
+        warm(child)
 
     def _watch(self) -> None:
         pinged_s = 0.0

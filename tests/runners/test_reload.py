@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, cast
@@ -12,8 +13,10 @@ import pytest
 
 from motia_actors.messages import Outcome, Request, Returned
 from motia_actors.project import Project as Reading
+from motia_actors.promise import Promise
 from motia_actors.runner import Handler
 from motia_actors.runners.child import Child
+from motia_actors.runners.children import SPARES_DIED_MAX
 from motia_actors.runners.languages import Languages
 from tests.runners.rig import Rig
 
@@ -183,6 +186,53 @@ def test_a_file_that_cannot_be_made_ready_is_told_of_when_it_is_loaded(shop: Sho
     assert shop.ask("steps/a.step.ts")[0] == 1
 
 
+def test_where_no_process_can_stand_by_the_others_are_still_watched(shop: Shop) -> None:
+    warmed = watched_spares(shop)
+    warmed.get(timeout=WAIT_S)
+    shared = shop.languages.node._shared
+    start, [child] = shared._start, shared.all()
+    refused: Promise[None] = Promise()
+    ended: Promise[None] = Promise()
+
+    def refuse(_bell: object) -> Child:
+        refused.set(None)
+        raise OSError("too many processes")
+
+    child.on_end = partial(tell, ended)
+    shared._start = refuse
+    assert shared._spare is not None
+    shared._spare.kill("the test wants none")
+    refused.result(WAIT_S)
+    shared._start = start
+    shop.project.reread([shop.write("src/inner.ts", "export const inner = 6")])
+
+    assert shop.ask("steps/a.step.ts")[0] == 6
+    ended.result(WAIT_S)
+
+
+def test_a_process_that_dies_while_it_stands_by_is_replaced_a_few_times(shop: Shop) -> None:
+    warmed = watched_spares(shop)
+    shared = shop.languages.node._shared
+    for _ in range(SPARES_DIED_MAX):
+        warmed.get(timeout=WAIT_S)
+        spare = shared._spare
+        assert spare is not None
+        ended: Promise[None] = Promise()
+        spare.on_end = partial(tell, ended)
+        spare.kill("the test wants it")
+        ended.result(WAIT_S)
+        shared._bell.set()
+
+    shop.project.reread([shop.write("src/inner.ts", "export const inner = 7")])
+
+    assert shop.ask("steps/a.step.ts")[0] == 7
+    assert warmed.empty()
+
+
+def tell(promise: Promise[None]) -> None:
+    promise.set(None)
+
+
 def watched_spares(shop: Shop) -> SimpleQueue[tuple[int, list[str]]]:
     """Of each spare process, once it is ready: its id and the files that it was warmed with."""
     found: SimpleQueue[tuple[int, list[str]]] = SimpleQueue()
@@ -194,5 +244,9 @@ def watched_spares(shop: Shop) -> SimpleQueue[tuple[int, list[str]]]:
         asked[1].on_done(lambda _: found.put((child.pid, files)))
 
     node = shop.languages.node
-    node._shared._warm = warm
+    with node._shared._guard:
+        node._shared._warm = warm
+        begun = node._shared._spare
+    if begun is not None:
+        warm(begun)
     return found
