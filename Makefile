@@ -66,11 +66,12 @@ types: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/python build_backend/workbench_build.py --types
 
-# Two at a time, since most of them wait for a server of theirs more than they compute. The example
-# has a process of its own: its modules are called `steps`, as those of other projects are.
+# Two at a time, since most of them wait for a server of theirs more than they compute. The examples
+# have a process of their own each: their modules are called `steps`, as those of other projects are.
 pytest: $(STAMP) workbench
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests $(ARGS)
 	$(BIN)/python -m pytest examples/orders/tests
+	$(BIN)/python -m pytest examples/helpdesk/tests
 
 fast: $(STAMP)
 	$(BIN)/python -m pytest tests -m "not slow and not stress" $(ARGS)

@@ -9,13 +9,13 @@ declare steps with types (docs/how_to/typed.md). They are imported when first as
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from motia_actors.messages import Request
+    from motia_actors.messages import Request, Trigger
     from motia_actors.runners.authoring import api, cron, event, noop
     from motia_actors.runners.context import Context
 
-__all__ = ["Context", "Request", "api", "cron", "event", "noop"]
+__all__ = ["Context", "Request", "Trigger", "api", "cron", "event", "noop"]
 
-_HOMES = {"Context": "runners.context", "Request": "messages"}
+_HOMES = {"Context": "runners.context", "Request": "messages", "Trigger": "messages"}
 
 
 def __getattr__(name: str) -> object:

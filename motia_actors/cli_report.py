@@ -72,8 +72,8 @@ def _show_steps(console: Console, steps: Sequence[Step], settings: Settings) -> 
     rows = [
         (
             step.name,
-            step.kind,
-            _trigger(step),
+            ", ".join(step.kinds),
+            "; ".join(map(_trigger, step.bindings)),
             ", ".join(emit.topic for emit in step.emits),
             _limits(step, settings),
             step.id,

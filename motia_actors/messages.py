@@ -199,11 +199,22 @@ class Request(dict[str, Any], Generic[Body]):
             raise AttributeError(name) from None
 
 
+class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What set a handler off: `method` and `path` of its route, the `topic`, or the schedule."""
+
+    type: StepKind
+    method: str | None = None
+    path: str | None = None
+    topic: str | None = None
+    cron: str | None = None
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a step's handler.
 
     `input` is a Request for api, the event's decoded data for event, None for cron.
-    `delivery` is set where the call came out of the queue. `trace` is the call's own span, and
+    `delivery` is set where the call came out of the queue. `trigger` says more than `kind`: which
+    of the step's triggers. `trace` is the call's own span, and
     `parent` the id of the span it belongs to.
     """
 
@@ -212,6 +223,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     flows: tuple[str, ...]
     input: Any = None
     delivery: Delivery | None = None
+    trigger: Trigger | None = None
     trace: Trace | None = None
     parent: str | None = None
 

@@ -108,7 +108,7 @@ class Observatory:
         samples = self._board.all()
         now_s, events = self._clock.now_s(), self._store.events
         for step in self._catalog().steps:
-            if step.kind not in ("event", "cron"):
+            if not step.is_queued:
                 continue
             depth, due_s = events.depth(step.id), events.next_due_s(step.id)
             samples.gauge("motia_queue_depth", depth.waiting, step.id, "waiting")

@@ -121,6 +121,7 @@ def languages_of(settings: Settings) -> Languages:
         node_count=settings.node_count,
         node_hang_s=settings.node_hang_s,
         node_heap_mib=settings.node_heap_bytes // MIB,
+        keeps_spare=settings.is_dev,
         child_calls_max=settings.child_calls_max,
         child_memory_bytes=settings.child_memory_bytes,
     )

@@ -218,7 +218,7 @@ class Running:
 
     def _guarded(self, step: Step, handler: Handler) -> Handler | None:
         """The handler behind the project's middleware; None where it cannot be, and must."""
-        if step.kind != "api" or self._around is None:
+        if "api" not in step.kinds or self._around is None:
             return handler
         try:
             return self._around(handler)
@@ -229,7 +229,7 @@ class Running:
     def _plan(self, step: Step, handler: Handler, world: World) -> StepPlan:
         settings = self.settings
         schedule = None
-        if step.kind == "cron":
+        if step.cron:
             schedule = Schedule(step.cron, step.cron_policy.timezone or settings.timezone or None)
         effects_for = functools.partial(effects_of, world, self.observatory.tracer, step)
         return StepPlan(
@@ -242,15 +242,20 @@ class Running:
             schedule=schedule,
         )
 
-    def _input_check(self, step: Step) -> Callable[[Any], Failed | None]:
-        """What looks at an event's data before the step's handler does."""
-        validator = _compiled(step.input_schema)
+    def _input_check(self, step: Step) -> Callable[[str, Any], Failed | None]:
+        """What looks at the data of a topic's event before the step's handler does."""
+        validators: dict[str, Validator] = {}
+        usual = _compiled(step.input_schema)
+        for one in step.triggers:
+            if (validator := _compiled(one.input_schema)) is not None:
+                validators |= dict.fromkeys(one.subscribes, validator)
         mode = self.settings.validate
-        if validator is None or mode == "off":
-            return lambda _data: None
+        if mode == "off" or (usual is None and not validators):
+            return lambda _topic, _data: None
 
-        def check(data: Any) -> Failed | None:
-            problems = validator.problems(data)
+        def check(topic: str, data: Any) -> Failed | None:
+            validator = validators.get(topic, usual)
+            problems = validator.problems(data) if validator is not None else []
             if not problems:
                 return None
             shown = "; ".join(f"{field or '(root)'}: {reason}" for field, reason in problems)
@@ -338,17 +343,17 @@ class Running:
 
 
 def limit_s_of(step: Step, settings: Settings) -> float | None:
-    """The time limit of the step's handler; None: it has none."""
+    """The time limit of the step's handler, whatever triggers it; None: it has none."""
     limit_s = step.infrastructure.timeout_s
     if limit_s is None:
-        limit_s = settings.api_limit_s if step.kind == "api" else settings.event_limit_s
+        limit_s = settings.api_limit_s if "api" in step.kinds else settings.event_limit_s
     return limit_s or None
 
 
 def concurrency_of(step: Step, settings: Settings) -> int:
     """How many calls of the step run at a time; of a cron step one, unless it says more."""
     usual = {"api": settings.api_concurrency, "event": settings.event_concurrency}
-    return step.infrastructure.concurrency or usual.get(step.kind, 1)
+    return step.infrastructure.concurrency or max(usual.get(kind, 1) for kind in step.kinds)
 
 
 def describe(problem: Problem) -> str:

@@ -18,7 +18,7 @@ from tests.e2e.server import EXAMPLES, copy_project
 pytestmark = pytest.mark.slow
 
 TSC_S_MAX = 120
-NAMES = ["chat", "hello", "mixed_languages", "orders"]
+NAMES = ["chat", "hello", "helpdesk", "mixed_languages", "orders"]
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +154,51 @@ def test_a_project_in_python_alone_gets_a_stub_alone(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert (project / "motia_types.pyi").is_file()
     assert not (project / "types.d.ts").exists()
+
+
+MULTI = """import type { Handlers, StepConfig } from 'motia'
+
+const order = { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] }
+export const config: StepConfig = {
+  name: 'KeepOrder',
+  triggers: [
+    { type: 'api', method: 'PUT', path: '/orders/:key', bodySchema: order, responseSchema: { 200: order } },
+    { type: 'event', subscribes: ['review.submitted'], input: order },
+    { type: 'cron', cron: '@daily' },
+  ],
+  emits: [],
+}
+
+export const handler: Handlers['KeepOrder'] = async (input, { trigger, logger }) => {
+  if (trigger.type === 'event') logger.info(trigger.topic)
+  if (!input) return
+  if ('body' in input) return { status: 200, body: { id: input.body.id + input.pathParams.key } }
+  logger.info(input.id)
+}
+"""  # noqa: E501 (lines of another language)
+
+
+def test_tsc_and_mypy_know_the_triggers_of_a_step(mixed: Path, compiler: Path) -> None:
+    step = mixed / "steps" / "keep-order.step.ts"
+    step.write_text(MULTI, "utf-8")
+    other = mixed / "steps" / "use_step.py"
+    other.write_text(
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from motia_types import KeepOrder\n"
+        "config = {'name': 'Use', 'type': 'noop'}\n"
+        "async def handler(given: 'KeepOrder.Request | KeepOrder.Input | None',\n"
+        "                  context: 'KeepOrder.Context') -> 'str | None':\n"
+        "    return context.trigger.topic\n",
+        "utf-8",
+    )
+    assert generate(mixed) == 0
+
+    assert tsc(compiler, mixed) == ""
+    assert mypy(mixed) == ""
+    edit(step, "trigger.topic", "trigger.path")
+    edit(step, "input.body.id", "input.body.name")
+    edit(step, "method: 'PUT'", "method: 'FETCH'")
+    found = tsc(compiler, mixed)
+    assert "'path' does not exist" in found
+    assert "'name' does not exist" in found
+    assert "FETCH" in found

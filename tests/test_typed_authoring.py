@@ -186,7 +186,7 @@ def load(tmp_path: Path, text: str) -> tuple[list[Problem], list[str]]:
         ('@api(path="/")\ndef a(r): ...', 4, "@api wants method"),
         ("@event()\ndef a(r): ...", 4, "@event wants subscribes"),
         ('@cron(cron="* * * * *")\nclass A: ...', 4, "above a type, not a function"),
-        ('@cron(cron="* * * * *")\n@noop()\ndef a(): ...', 4, "declared twice"),
+        ('@cron(cron="* * * * *")\n@noop()\ndef a(): ...', 4, "is a noop step"),
         ("@noop()\ndef a(): ...\n@noop()\ndef b(): ...", 6, "declares 2 steps, a, b"),
         ("config = {'type': 'noop'}\n@noop()\ndef a(): ...", 5, "it has a config"),
         ('@event(subscribes=["t"])\ndef a(x: Later): ...', 4, "'Later' is not defined"),

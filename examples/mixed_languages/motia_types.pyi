@@ -106,11 +106,19 @@ class Delivery(Protocol):
     attempt: int
     put_s: float
 
+class Trigger(Protocol):
+    type: Literal["api", "event", "cron"]
+    method: str | None
+    path: str | None
+    topic: str | None
+    cron: str | None
+
 class FlowContext(Protocol[_Event]):
     trace_id: str
     traceId: str
     flows: list[str]
     delivery: Delivery | None
+    trigger: Trigger
     logger: Logger
     state: State
     streams: Streams

@@ -45,6 +45,8 @@ declare module 'motia' {
   export type Queueing = { delay?: number; at?: string | number; dedupeKey?: string; dedupeWindow?: number }
   export type Emitter<TEvent> = (event: TEvent & Queueing) => Promise<string | null>
   export type Delivery = { id: string; attempt: number; topic: string; putS: number }
+  /** What set a handler off. */
+  export type Trigger = { type: 'api'; method: string; path: string } | { type: 'event'; topic: string } | { type: 'cron'; cron: string }
   export interface FlowContext<TEvent = never> {
     emit: Emitter<TEvent>
     cancel(eventId: string): Promise<number | null>
@@ -54,6 +56,7 @@ declare module 'motia' {
     state: InternalStateManager
     streams: FlowContextStateStreams
     delivery: Delivery | null
+    trigger: Trigger
     signal: AbortSignal
   }
 
@@ -87,6 +90,9 @@ declare module 'motia' {
     (req: RoutedRequest<TBody, TPath>, ctx: FlowContext<TEvent>) => Promise<TResponse>
   export type EventHandler<TInput = unknown, TEvent = never> = (input: TInput, ctx: FlowContext<TEvent>) => Promise<void>
   export type CronHandler<TEvent = never> = (ctx: FlowContext<TEvent>) => Promise<void>
+  /** The handler of a step with several triggers; `ctx.trigger` says which it was, and the input is null for a schedule. */
+  export type MultiHandler<TInput = unknown, TResponse = unknown, TEvent = never> =
+    (input: TInput, ctx: FlowContext<TEvent>) => Promise<TResponse>
   export type StepHandler<T = any> = (...given: any[]) => Promise<any>
   export type ApiMiddleware<TBody = any, TEvent = any, TResult = any> =
     (req: ApiRequest<TBody>, ctx: FlowContext<TEvent>, next: () => Promise<TResult>) => Promise<any>
@@ -115,7 +121,11 @@ declare module 'motia' {
   export interface EventConfig extends BaseConfig { type: 'event'; subscribes: string[]; emits: Emit[]; input?: unknown }
   export interface CronConfig extends BaseConfig { type: 'cron'; cron: string; emits: Emit[] }
   export interface NoopConfig extends BaseConfig { type: 'noop'; virtualEmits: Emit[]; virtualSubscribes: string[] }
-  export type StepConfig = ApiRouteConfig | EventConfig | CronConfig | NoopConfig
+  type Triggering<T extends BaseConfig, K extends keyof T> = Pick<T, K> & Partial<Pick<T, Extract<keyof T, 'queryParams' | 'bodySchema' | 'responseSchema' | 'input'>>>
+  export type TriggerConfig =
+    | Triggering<ApiRouteConfig, 'type' | 'path' | 'method'> | Triggering<EventConfig, 'type' | 'subscribes'> | Triggering<CronConfig, 'type' | 'cron'>
+  export interface MultiConfig extends BaseConfig { triggers: TriggerConfig[]; emits: Emit[]; middleware?: ApiMiddleware[] }
+  export type StepConfig = ApiRouteConfig | EventConfig | CronConfig | NoopConfig | MultiConfig
   export interface StreamSubscription { groupId: string; id?: string }
   export interface StreamConfig {
     name: string

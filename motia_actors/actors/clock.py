@@ -16,7 +16,7 @@ from motia_actors.adjustments import is_paused
 from motia_actors.clock import Clock
 from motia_actors.errors import MotiaError, StoreError
 from motia_actors.messages import Event
-from motia_actors.steps.config import Step
+from motia_actors.steps.config import CRON_TOPIC, Step
 from motia_actors.steps.schedule import Schedule
 from motia_actors.store import CronFire, Store
 
@@ -28,7 +28,6 @@ LOOK_S_MAX = 1.0
 LATE_S_MAX = 5.0
 """A slot this late still counts as on time; a later one is a misfire."""
 COMMIT_S_MAX = 60.0
-TOPIC = "$cron"
 
 
 class Reschedule(Control):
@@ -161,8 +160,9 @@ class ClockActor(Actor):
         write = CronFire(
             step=step.id,
             slot_s=slot_s,
-            event=self._new_event(TOPIC, step),
-            allow_overlap=step.cron_policy.overlap == "allow",
+            event=self._new_event(CRON_TOPIC, step),
+            # The queue of a step that takes events too does not tell its own runs from theirs.
+            allow_overlap=step.cron_policy.overlap == "allow" or bool(step.subscribes),
         )
         try:
             [answer] = self._store.commit([write]).result(COMMIT_S_MAX)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from motia_actors.actors.ports import Port
+from motia_actors.actors.ports import Port, trigger_of
 from motia_actors.actors.retry import RetryIn, after_failure
 from motia_actors.actors.work import Work
 from motia_actors.clock import Clock
@@ -98,12 +98,14 @@ class Deliveries:
         refused, data = _looked_at(port, delivery)
         cause = delivery.event.trace
         trace = self._tracer.begin() if cause is None else self._tracer.onward(cause)
+        trigger = trigger_of(port.step, delivery.event.topic)
         call = Call(
-            kind="cron" if port.step.kind == "cron" else "event",
+            kind=trigger.type,
             trace_id=delivery.event.trace_id,
             flows=port.step.flows,
             input=data,
             delivery=delivery,
+            trigger=trigger,
             # Of a trace that is not kept the run needs no name of its own unless it fails.
             trace=child_of(trace) if trace.is_sampled else trace,
             parent=trace.span_id,
@@ -230,7 +232,7 @@ class Deliveries:
             hold.port.step.name,
             hold.trace,
             hold.delivery,
-            is_cron=hold.port.step.kind == "cron",
+            is_cron=hold.port.step.is_cron(hold.delivery.event.topic),
             start_s=hold.start_s,
             end=_ENDS[type(verdict)],
             error=failure,
@@ -306,11 +308,12 @@ def _renewed(hold: Hold, answer: Promise[list[object]]) -> None:
 
 def _looked_at(port: Port, delivery: Delivery) -> tuple[Failed | None, Any]:
     """Decode and check the input: why it cannot be run, or None; and the data."""
-    if port.step.kind == "cron":
+    topic = delivery.event.topic
+    if port.step.is_cron(topic):
         return _spent(port, delivery), None
     try:
         data = decode(delivery.event.data)
-        return _spent(port, delivery) or port.check(data), data
+        return _spent(port, delivery) or port.check(topic, data), data
     except Exception as error:
         # A fault in one event or one check must not take the others of the batch along.
         logger.exception("the input of step %s cannot be looked at", port.step.name)

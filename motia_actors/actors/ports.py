@@ -10,7 +10,7 @@ import msgspec
 from motia_actors.actors.actor import Cell
 from motia_actors.actors.inline import Trust
 from motia_actors.actors.meter import Meter
-from motia_actors.messages import Debounce, Failed, Target
+from motia_actors.messages import Debounce, Failed, Target, Trigger
 from motia_actors.steps.config import Step
 
 
@@ -21,8 +21,8 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     cell: Cell
     limit_s: float | None
     concurrency: int
-    check: Callable[[Any], Failed | None] = lambda _input: None
-    """Looks at an event's data before its handler does; what it answers ends the delivery."""
+    check: Callable[[str, Any], Failed | None] = lambda _topic, _input: None
+    """Looks at an event's topic and data before the handler does; an answer ends the delivery."""
     meter: Meter = msgspec.field(default_factory=Meter)
     trust: Trust = msgspec.field(default_factory=Trust)
 
@@ -69,6 +69,13 @@ class Table:
     def targets(self, topic: str) -> tuple[Target, ...]:
         """The steps an event of the topic goes to."""
         return self._targets.get(topic, ())
+
+
+def trigger_of(step: Step, topic: str) -> Trigger:
+    """What sets the step off when an event of the topic is delivered to it."""
+    if step.is_cron(topic):
+        return Trigger(type="cron", cron=step.cron)
+    return Trigger(type="event", topic=topic)
 
 
 def target_of(step: Step) -> Target:

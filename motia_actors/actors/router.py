@@ -187,7 +187,7 @@ class RouterActor(Actor):
             logger.warning("cannot free what dead processes held: %s", error)
 
     def _room(self, port: Port) -> int:
-        if port.step.kind not in ("event", "cron") or port.cell.status != "running":
+        if not port.step.is_queued or port.cell.status != "running":
             return 0
         if self._rest_until_s.get(port.step.id, 0.0) > self._clock.monotonic_s():
             return 0
@@ -208,6 +208,6 @@ class RouterActor(Actor):
 
     def _drain(self) -> None:
         for port in self._table.ports.values():
-            if port.step.kind in ("event", "cron"):
+            if port.step.is_queued:
                 for work in port.cell.mailbox.take_all_work():
                     work.answer.set_error(NotRunError(f"step {port.step.name!r} drains"))

@@ -3,6 +3,8 @@
     @event(subscribes=["order.created"], emits=["order.paid"])
     async def charge(order: Order, context: Context) -> None: ...
 
+Several above one handler are the triggers of one step; what is of the step is said in one of them.
+
 The function stays as it is. What is said of it hangs on it until its file has been imported, when
 `typed.py` reads its annotations: only then are all names of the file there.
 """
@@ -26,6 +28,7 @@ from typing import (
 )
 
 from motia_actors.errors import UsageError
+from motia_actors.steps.triggers import OF_TRIGGERS
 
 if TYPE_CHECKING:
     from motia_actors.runners.context import Context
@@ -39,7 +42,10 @@ WithInput = TypeVar(
     "WithInput",
     bound="Callable[[Any, Context], object] | Callable[[Any], object] | Callable[[], object]",
 )
-WithContext = TypeVar("WithContext", bound="Callable[[Context], object] | Callable[[], object]")
+WithContext = TypeVar(
+    "WithContext",
+    bound="Callable[[Context], object] | Callable[[None, Context], object] | Callable[[], object]",
+)
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., object])
 
 
@@ -91,7 +97,7 @@ def event(**fields: Unpack[EventFields]) -> Callable[[WithInput], WithInput]:
 
 
 def cron(**fields: Unpack[CronFields]) -> Callable[[WithContext], WithContext]:
-    """Declare a cron step; the handler takes the context."""
+    """Declare a cron step; the handler takes the context, or None and the context."""
     return _declared("cron", CronFields, fields)
 
 
@@ -117,7 +123,10 @@ def step_of(module: ModuleType) -> tuple[dict[str, Any], Callable[..., Any]] | N
         names = ", ".join(_name(one) for one in found.values())
         raise UsageError(f"it declares {len(found)} steps, {names}; write one step a file")
     config = getattr(module, "config", None)
-    if isinstance(config, Mapping) and "type" in config:  # Others are settings of the author's own.
+    if isinstance(config, Mapping) and config.keys() & {
+        "type",
+        "triggers",
+    }:  # Others are settings of the author's own.
         raise UsageError(f"it has a config, and a decorator on {_name(first)}; keep one of them")
     return dict(_mark_of(first)), first
 
@@ -145,13 +154,41 @@ def _declared(kind: str, shape: type, fields: Mapping[str, Any]) -> Callable[[An
     def decorate(function: Any) -> Any:
         if not inspect.isroutine(function):
             raise UsageError(f"@{kind} stands above a {type(function).__name__}, not a function")
-        if _mark_of(function):
-            raise UsageError(f"{function.__name__} is declared twice; keep one decorator")
-        named = {} if function.__name__ == "handler" else {"name": function.__name__}
-        setattr(function, MARK, {"type": kind, **named, **fields})
+        mark = _joined({"type": kind, **fields}, _mark_of(function), function.__name__)
+        if "name" not in mark and function.__name__ != "handler":
+            mark["name"] = function.__name__
+        setattr(function, MARK, mark)
         return function
 
     return decorate
+
+
+def _joined(upper: Mapping[str, Any], lower: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The config of a function below two decorators, or one: the lower may be several already."""
+    if not lower:
+        return dict(upper)
+    if "noop" in (upper["type"], lower.get("type")):
+        raise UsageError(f"{name} is a noop step, which nothing triggers; keep one decorator")
+    triggers: list[Mapping[str, Any]] = []
+    step: dict[str, Any] = {}
+    for config in (upper, lower):
+        triggers += config.get("triggers") or [_part(config, is_trigger=True)]
+        for key, value in _part(config, is_trigger=False).items():
+            # A name that is the function's own is no choice of the author's.
+            if key in step and not (key == "name" and value == name):
+                raise UsageError(f"{name} is given {key} twice; give it in one decorator")
+            step.setdefault(key, value)
+    return {"triggers": triggers, **step}
+
+
+def _part(config: Mapping[str, Any], *, is_trigger: bool) -> dict[str, Any]:
+    """What of a config is of its trigger, or what is of the step."""
+    of_trigger = ("type", *OF_TRIGGERS)
+    return {
+        key: value
+        for key, value in config.items()
+        if key != "triggers" and (key in of_trigger) is is_trigger
+    }
 
 
 def _mark_of(value: object) -> dict[str, Any]:

@@ -99,6 +99,7 @@ class ChildHandler(Handler):
             kind=call.kind,
             traceId=call.trace_id,
             flows=call.flows,
+            trigger=call.trigger,
             **self._describe(call),
             **({"bytes": places} if places else {}),
             **({"around": self._around} if self._around else {}),

@@ -1,5 +1,8 @@
 """The child processes of one runner or one step: started when needed, watched, and replaced.
 
+Where there is something to warm it with, a spare child stands by and takes the place of the next
+that is wanted, above all when code was edited and all are replaced.
+
 A child that does not answer a ping for `hang_s` is killed, as is one with a call that was given
 up and does not end. Deaths in a row make the next start wait, longer each time. One that took
 too many calls or too much memory is relieved: its successor is made ready, then takes all new
@@ -8,6 +11,7 @@ calls, and it ends after those it has.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -20,10 +24,14 @@ from motia_actors.runners import frames
 from motia_actors.runners.child import Child
 from motia_actors.threads import NativeThread, Signal, allocate_lock
 
+logger = logging.getLogger(__name__)
+
 PING_S = 1.0
 CALM_S = 30.0
 """A child that lived for so long counts as well; those before it are forgiven."""
 DELAY_S, DELAY_S_MAX = 0.2, 10.0
+SPARES_DIED_MAX = 3
+"""After so many that died while they stood by, none is started any more."""
 CROWDED_COUNT = 8
 """So many calls in flight on each child are worth another one, where there may be one."""
 NO_SIGN, NOT_GONE = "it gave no sign of life", "a call in it ran past its limit and did not end"
@@ -61,6 +69,7 @@ class Children:
         start: Starts a child, given what it is to call when a call was given up.
         limits: How many, and for how long.
         prepare: Asks a new child for what must be done before its first call.
+        warm: Asks a spare child for what can be done before it is wanted; None: no spare is kept.
     """
 
     def __init__(
@@ -69,8 +78,12 @@ class Children:
         limits: Limits,
         *,
         prepare: Callable[[Child], None] = lambda _: None,
+        warm: Callable[[Child], None] | None = None,
     ) -> None:
         self._start, self._limits, self._prepare = start, limits, prepare
+        self._warm = warm
+        self._spare: Child | None = None
+        self._spares_died, self._was_quiet = 0, False
         self._children: list[Child] = []
         self._retired: list[Child] = []
         self._successors: dict[Child, Child] = {}
@@ -149,8 +162,9 @@ class Children:
         """End them all now."""
         self._is_closed = True
         with self._guard:
-            ending = [*self._children, *self._retired, *self._successors.values()]
+            ending = [*self._children, *self._retired, *self._apart()]
             self._children, self._retired, self._successors = [], [], {}
+            self._spare = None
         self._bell.set()
         for child in ending:
             child.close()
@@ -203,12 +217,42 @@ class Children:
         return child
 
     def _begin(self) -> Child:
-        child = self._start(self._bell.set)
+        child, self._spare = self._spare, None
+        if child is None or not child.takes_calls:
+            child = self._start(self._bell.set)
         self._prepare(child)
         if self._watcher is None:
             self._watcher = NativeThread(self._watch, name="children")
             self._watcher.start()
         return child
+
+    def _apart(self) -> list[Child]:
+        """Those that are to take calls later."""
+        return [*self._successors.values(), *([self._spare] if self._spare else [])]
+
+    def _keep_spare(self) -> None:
+        """Have one stand by once the others have nothing to answer, at two looks in a row."""
+        with self._guard:
+            is_quiet = all(child.is_ready and not child.open_count for child in self._children)
+            was_quiet, self._was_quiet = self._was_quiet, is_quiet and bool(self._children)
+            if self._warm is None or self._is_closed or not (was_quiet and self._was_quiet):
+                return
+            if self._spare is not None:
+                if self._spare.takes_calls:
+                    return
+                self._spares_died += 1
+            if self._spares_died >= SPARES_DIED_MAX:
+                self._warm = self._spare = None
+                return
+            try:
+                child = self._spare = self._start(self._bell.set)
+            # It is a help and no more, and this thread has others to watch.
+            except Exception as error:  # noqa: BLE001
+                logger.warning("no process stands by for the next edit: %s", error)
+                self._warm = None
+                return
+            warm = self._warm
+        warm(child)
 
     def _watch(self) -> None:
         pinged_s = 0.0
@@ -217,13 +261,14 @@ class Children:
             self._bell.wait(wait_s)
             with self._guard:
                 if self._is_closed:
-                    self._retired += [*self._children, *self._successors.values()]
-                    self._children, self._successors = [], {}
+                    self._retired += [*self._children, *self._apart()]
+                    self._children, self._successors, self._spare = [], {}, None
                 self._retired = [child for child in self._retired if child.is_alive]
                 leaving = list(self._retired)
-                watched = [*self._children, *leaving, *self._successors.values()]
+                watched = [*self._children, *leaving, *self._apart()]
             if self._is_closed and not watched:
                 return
+            self._keep_spare()
             now_s = time.monotonic()
             is_time = now_s - pinged_s >= PING_S
             pinged_s = now_s if is_time else pinged_s

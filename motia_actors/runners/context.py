@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from motia_actors.errors import UnknownStreamError, UsageError
-from motia_actors.messages import Call, Delivery
+from motia_actors.messages import Call, Delivery, Trigger
 from motia_actors.runner import Effects
 from motia_actors.runners.operations import Operations
 from motia_actors.runners.waiting import Done, has_loop
@@ -40,6 +40,7 @@ class Context:
     trace_id: str
     flows: list[str]
     delivery: Delivery | None
+    trigger: Trigger
     logger: Logger
     state: StateContext
     streams: StreamsContext
@@ -59,10 +60,13 @@ class Context:
             value = StreamsContext(self._operations)
         elif name == "logger":
             value = Logger(self._operations.effects)
+        elif name == "trigger":
+            call = self._operations.effects.call
+            value = call.trigger or Trigger(type=call.kind)
         else:
             raise AttributeError(
                 f"context has no {name!r}; it has emit, cancel, logger, state, streams, trace_id "
-                f"(traceId), flows and delivery"
+                f"(traceId), flows, delivery and trigger"
             )
         self.__dict__[name] = value
         return value

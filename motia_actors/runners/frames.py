@@ -1,8 +1,9 @@
 """The frames between the runtime and a child process that runs steps: JSON, one value a line.
 
     to the child    load {id, file, version, what}        read a file; answered by done
-                    call {id, file, version, kind, input, bytes?, traceId, flows, delivery,
-                          around?}: whose middleware goes before the step's own;
+                    warm {id, files}                      make files ready to be read
+                    call {id, file, version, kind, input, bytes?, traceId, flows, trigger,
+                          delivery, around?}: whose middleware goes before the step's own;
                           what is `around`: file is a config, and the step is asked by rpc `next`
                     fn {id, file, version, what, name, args}   call a function of a config
                     res {id, v | e}                        the reply to an rpc

@@ -25,6 +25,7 @@ class Languages:
         node_count: int = 2,
         node_hang_s: float = 10.0,
         node_heap_mib: int = 0,
+        keeps_spare: bool = False,
         child_calls_max: int = 0,
         child_memory_bytes: int = 0,
     ) -> None:
@@ -41,6 +42,7 @@ class Languages:
             hang_s=node_hang_s,
             heap_mib=node_heap_mib,
             recycling=recycling,
+            keeps_spare=keeps_spare,
         )
         self.runners: list[Runner] = [self.python, self.node]
 

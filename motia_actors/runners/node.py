@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import weakref
@@ -37,6 +38,8 @@ RAM_MIB_MIN = 96
 """What an idle Node uses is about two thirds of it."""
 OUTSIDE_HEAP_MIB = 48
 """What of a limit of memory is left to Node itself; the rest is the heap of steps."""
+logger = logging.getLogger(__name__)
+
 SHAPES_ALL = re.compile(r"tsconfig.*\.json|package\.json")
 """Files that say how others are loaded."""
 CONFIG_KEYS = frozenset({"middleware", "streamAuth"})
@@ -55,6 +58,8 @@ class NodeRunner(Runner):
         hang_s: After so long without a sign of life a process is killed.
         heap_mib: Largest heap of each; 0: as Node decides.
         recycling: When a process is relieved by a new one.
+        keeps_spare: One more process stands by, so that an edit of what steps import is taken over
+            sooner.
     """
 
     suffixes = (".ts", ".js")
@@ -68,6 +73,7 @@ class NodeRunner(Runner):
         hang_s: float = 10.0,
         heap_mib: int = 0,
         recycling: Recycling | None = None,
+        keeps_spare: bool = False,
     ) -> None:
         self._root = root.resolve()
         self._node, self._heap_mib = node, heap_mib
@@ -79,7 +85,7 @@ class NodeRunner(Runner):
             calls_max=recycling.calls_max,
             memory_bytes=recycling.memory_bytes,
         )
-        self._shared = Children(self._start, self._limits)
+        self._shared = Children(self._start, self._limits, warm=self._warm if keeps_spare else None)
         self._own: weakref.WeakSet[Children] = weakref.WeakSet()
         self._versions: dict[Path, int] = {}
         self._files: dict[Path, frozenset[str]] = {}
@@ -250,6 +256,12 @@ class NodeRunner(Runner):
 
     def _start(self, on_given_up: Callable[[], None]) -> Child:
         return Child(self._command(self._heap_mib), self._env(), on_given_up=on_given_up)
+
+    def _warm(self, child: Child) -> None:
+        files = frozenset[str]().union(*list(self._files.values()))
+        asked = child.ask("warm", file=str(self._root), files=sorted(files))
+        if asked is not None:
+            asked[1].on_done(lambda _: logger.debug("a Node process stands by"))
 
     def _command(self, heap_mib: int) -> list[str]:
         self._found = self._found or find_node(self._node)

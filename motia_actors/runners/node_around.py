@@ -42,6 +42,10 @@ class NodeAround(Handler):
 
     async def run_async(self, call: Call, effects: Effects) -> Outcome:
         """Do the same on the running loop."""
+        if call.kind != "api":  # What is around is there for requests.
+            if self._inner.is_async:
+                return await self._inner.run_async(call, effects)
+            return await wait_for(self._pool.submit(lambda: self._inner.run(call, effects)))
         within = _Within(self._inner, call, effects, pool=self._pool)
         try:
             return within.restored(await self._outer.run_async(call, cast("Effects", within)))

@@ -143,7 +143,8 @@ class PythonRunner(Runner):
     def _handler(
         self, shown: str, config: Mapping[str, Any], function: Callable[..., Any]
     ) -> PythonHandler:
-        listed = config.get("middleware") if config.get("type") == "api" else None
+        is_asked = config.get("type") == "api" or "triggers" in config
+        listed = config.get("middleware") if is_asked else None
         middleware = listed if isinstance(listed, list | tuple) else [listed] if listed else []
         for one in middleware:
             if not callable(one):

@@ -25,7 +25,7 @@ from typing import Any
 import msgspec
 
 from motia_actors.errors import ConfigError, PayloadError, StepLoadError
-from motia_actors.messages import Call, Delivery, Event, Failed, Outcome, Request, StepKind
+from motia_actors.messages import Call, Delivery, Event, Failed, Outcome, Request, StepKind, Trigger
 from motia_actors.payload import decode, encode
 from motia_actors.runner import Handler, Loaded
 from motia_actors.runners import frames
@@ -64,6 +64,7 @@ class Incoming(msgspec.Struct, kw_only=True):
     trace_id: str = msgspec.field(name="traceId", default="")
     flows: tuple[str, ...] = ()
     delivery: dict[str, Any] | None = None
+    trigger: Trigger | None = None
     v: Any = None
     e: dict[str, Any] | None = None
     names: tuple[str, ...] = ()
@@ -274,6 +275,7 @@ def call_of(frame: Incoming) -> Call:
         flows=frame.flows,
         input=None if frame.kind == "cron" else value,
         delivery=delivery,
+        trigger=frame.trigger,
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import re
 import sys
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
@@ -26,6 +28,7 @@ from motia_actors.runners.context import Context
 from motia_actors.runners.signatures import is_async
 
 Convert = Callable[[Any], Any]
+Given = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 PROBLEMS_MAX = 50
 _PLAIN = (inspect.Parameter.empty, Any, object, dict, Mapping, None, type(None))
@@ -40,41 +43,59 @@ def typed(
     Raises:
         UsageError: an annotation cannot be resolved, or no value can be made of it.
     """
-    full, kind = dict(config), config["type"]
-    if kind not in ("api", "event"):
+    full = dict(config)
+    triggers = [dict(one) for one in config["triggers"]] if "triggers" in config else [full]
+    kinds = {one["type"] for one in triggers}
+    if not kinds & {"api", "event"}:
         return full, function
+    if "triggers" in config:
+        full["triggers"] = triggers
     signature = inspect.signature(function)
     first = next(iter(signature.parameters.values()), None)
     taken = Any if first is None else _resolved(function, first.name, first.annotation)
     if taken is Context:
         raise UsageError("its first parameter is the context; put the input first, context second")
+    if "cron" in kinds:
+        # None is what a schedule gives, and no body or data.
+        taken = _without_none(taken)
     is_request = taken is Request or typing.get_origin(taken) is Request
     if is_request:
+        if "event" in kinds:
+            raise UsageError(
+                "it takes a Request, but the event trigger gives the data alone; take the body "
+                "in place of the Request, or write two steps"
+            )
         taken = next(iter(typing.get_args(taken)), Any)
     convert = None
     if not _is_plain(taken):
         convert, schema = _converter(taken)
-        full.setdefault("bodySchema" if kind == "api" else "input", schema)
+        for one in triggers:
+            if one["type"] != "cron":
+                one.setdefault("bodySchema" if one["type"] == "api" else "input", schema)
     answers = False
-    if kind == "api":
+    if "api" in kinds:
         given = _resolved(function, "return", signature.return_annotation)
         answers = _has_model(given)
         if answers:
-            full.setdefault("responseSchema", {200: given})
+            # A dict says a status of its own.
+            model = _choice(given, _has_model)
+            for one in triggers:
+                if one["type"] == "api":
+                    one.setdefault("responseSchema", {200: model})
     if convert is None and not answers:
         return full, function
-    before = _before(kind, convert, is_request=is_request)
+    before = _before(convert, is_request=is_request)
     return full, _around(function, before, _answer if answers else _same)
 
 
-def _around(function: Callable[..., Any], before: Convert, after: Convert) -> Callable[..., Any]:
-    """Function with its first argument and its answer changed; a wrong body is answered here."""
+def _around(function: Callable[..., Any], before: Given, after: Convert) -> Callable[..., Any]:
+    """Function with its arguments and its answer changed; a wrong body is answered here."""
     if is_async(function):
 
         @functools.wraps(function)
         async def run_async(*given: Any) -> Any:
             try:
-                given = (before(given[0]), *given[1:]) if given else given
+                given = before(given)
             except _RefusedError as refused:
                 return refused.answer
             return after(await function(*given))
@@ -84,7 +105,7 @@ def _around(function: Callable[..., Any], before: Convert, after: Convert) -> Ca
     @functools.wraps(function)
     def run(*given: Any) -> Any:
         try:
-            given = (before(given[0]), *given[1:]) if given else given
+            given = before(given)
         except _RefusedError as refused:
             return refused.answer
         return after(function(*given))
@@ -101,7 +122,8 @@ class _RefusedError(Exception):
         self.answer = {"status": 400, "body": {"error": "Invalid request body", "details": details}}
 
 
-def _before(kind: str, convert: Convert | None, *, is_request: bool) -> Convert:
+def _before(convert: Convert | None, *, is_request: bool) -> Given:
+    """What makes objects of the first argument, by what triggered the call."""
     if convert is None:
         return _same
 
@@ -119,7 +141,29 @@ def _before(kind: str, convert: Convert | None, *, is_request: bool) -> Convert:
         except Exception as error:  # validators of models are the user's code
             raise InvalidInputError("input", _problems(error), is_final=True) from error
 
-    return body if kind == "api" else data
+    def arguments(given: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not given or _is_by_schedule(given):
+            return given
+        value = given[0]
+        return (body(value) if isinstance(value, Request) else data(value), *given[1:])
+
+    return arguments
+
+
+def _is_by_schedule(given: tuple[Any, ...]) -> bool:
+    """The arguments are of a cron call: the context, or None before it."""
+    return isinstance(given[-1], Context) and given[-1].trigger.type == "cron"
+
+
+def _without_none(annotation: Any) -> Any:
+    return _choice(annotation, lambda one: one is not type(None))
+
+
+def _choice(annotation: Any, is_kept: Callable[[Any], bool]) -> Any:
+    """Of a choice of types those that are kept; any other type as it is."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation
+    return functools.reduce(operator.or_, filter(is_kept, typing.get_args(annotation)))
 
 
 def _converter(annotation: Any) -> tuple[Convert, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -28,22 +28,24 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def api_steps(self) -> tuple[Step, ...]:
-        """The steps with a route of their own: of several with one route only the first."""
+        """What has a route of its own, as a step of that trigger: of one route only the first."""
         routes: dict[tuple[str, str], Step] = {}
-        for step in self.steps:
-            if step.kind == "api":
-                routes.setdefault((step.method, step.path), step)
+        for step in self._of("api"):
+            routes.setdefault((step.method, step.path), step)
         return tuple(routes.values())
 
     @property
     def event_steps(self) -> tuple[Step, ...]:
-        """The steps that take events."""
-        return tuple(step for step in self.steps if step.kind == "event")
+        """What takes events, as a step of each trigger."""
+        return tuple(self._of("event"))
 
     @property
     def cron_steps(self) -> tuple[Step, ...]:
         """The steps that run by the clock."""
-        return tuple(step for step in self.steps if step.kind == "cron")
+        return tuple(step for step in self.steps if step.cron)
+
+    def _of(self, kind: str) -> Iterator[Step]:
+        return (one for step in self.steps for one in step.bindings if one.kind == kind)
 
     def step(self, step_id: str) -> Step | None:
         """The step of that id."""

@@ -35,12 +35,13 @@ def _same_names(steps: Sequence[Step]) -> Iterable[Problem]:
 
 
 def _same_routes(steps: Sequence[Step]) -> Iterable[Problem]:
-    routes = (((step.method, step.path), step) for step in steps if step.kind == "api")
+    bindings = (one for step in steps for one in step.bindings if one.kind == "api")
+    routes = (((one.method, one.path), one) for one in bindings)
     for (method, path), group in _several(routes).items():
         first = group[0].id
         for step in group[1:]:
             reason = f"{method} {path} is already answered by {first}, so {step.id} never is"
-            yield _warning(step.id, "path", reason, "change path or method of one")
+            yield _warning(step.id, step.field("path"), reason, "change path or method of one")
 
 
 def _same_streams(streams: Sequence[Stream]) -> Iterable[Problem]:
@@ -71,10 +72,11 @@ def _loose_topics(steps: Sequence[Step]) -> Iterable[Problem]:
             if emit.topic not in subscribed:
                 reason = f"nobody subscribes to {emit.topic!r}, so its events go nowhere"
                 yield _warning(step.id, "emits", reason, "subscribe an event step or remove it")
-        for topic in () if is_open else step.subscribes:
-            if topic not in emitted:
-                reason = f"no step emits {topic!r}"
-                yield _warning(step.id, "subscribes", reason, "add it to the emits of a step")
+        for one in () if is_open else step.bindings:
+            for topic in one.subscribes:
+                if topic not in emitted:
+                    reason, way_out = f"no step emits {topic!r}", "add it to the emits of a step"
+                    yield _warning(step.id, one.field("subscribes"), reason, way_out)
 
 
 def _several(pairs: Iterable[tuple[Key, Item]]) -> Mapping[Key, list[Item]]:

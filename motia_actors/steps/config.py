@@ -8,6 +8,8 @@ from typing import Any, Literal
 import msgspec
 
 Kind = Literal["api", "event", "cron", "noop"]
+CRON_TOPIC = "$cron"
+"""The topic of the events that a schedule makes."""
 Overflow = Literal["reject", "block", "drop_oldest", "drop_newest"]
 
 
@@ -121,10 +123,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     `id` is the path of its file relative to the project, with forward slashes: a step is known
     by its file, since real projects give several steps one name. Schemas are JSON Schema, None
     where there is none. `has_handler` is False for most noop steps.
+
+    A step of several triggers is of the kind `multi`: `triggers` has it once for each of them, as
+    a step of that kind with that trigger alone and its `index`. Its own `subscribes` are those of
+    all, and `cron` is that of its one schedule.
     """
 
     id: str
-    kind: Kind
+    kind: Kind | Literal["multi"]
     name: str
     description: str | None = None
     flows: tuple[str, ...] = ()
@@ -145,6 +151,32 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     # cron
     cron: str = ""
     cron_policy: CronPolicy = CronPolicy()
+    # multi
+    triggers: tuple[Step, ...] = ()
+    index: int | None = None
+
+    @property
+    def bindings(self) -> tuple[Step, ...]:
+        """The step as each of its triggers sees it: for most steps, the step itself."""
+        return self.triggers or (self,)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of its triggers, each once."""
+        return tuple(dict.fromkeys(one.kind for one in self.bindings))
+
+    @property
+    def is_queued(self) -> bool:
+        """It is run by deliveries: of events, or of its schedule."""
+        return self.kind in ("event", "cron") or bool(self.subscribes or self.cron)
+
+    def is_cron(self, topic: str) -> bool:
+        """A delivery of the topic is a run of its schedule."""
+        return self.kind == "cron" or (self.cron != "" and topic == CRON_TOPIC)
+
+    def field(self, key: str) -> str:
+        """The dotted name of a trigger's key in the config."""
+        return key if self.index is None else f"triggers.{self.index}.{key}"
 
     def may_emit(self, topic: str) -> bool:
         """The topic is declared, or nothing is: an empty `emits` allows every topic."""

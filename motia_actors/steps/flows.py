@@ -42,7 +42,8 @@ def _drawn(step: Step, root: Path) -> dict[str, Any]:
     drawn: dict[str, Any] = {
         "id": drawing_id(root, step),
         "name": step.name,
-        "type": step.kind,
+        # Motia's own drawing knows steps of one type.
+        "type": step.bindings[0].kind,
         "description": step.description,
         "filePath": step.id,
         "language": LANGUAGES.get(Path(step.id).suffix, "unknown"),
@@ -52,11 +53,12 @@ def _drawn(step: Step, root: Path) -> dict[str, Any]:
         "virtualEmits": [_emit(emit) for emit in step.virtual_emits],
         "virtualSubscribes": list(step.virtual_subscribes),
     }
-    if step.kind == "api":
-        drawn["action"] = "webhook"
-        drawn["webhookUrl"] = f"{step.method} {step.path}"
-        drawn["bodySchema"] = step.body_schema
-    elif step.kind == "cron":
+    for one in step.bindings:
+        if one.kind == "api" and "action" not in drawn:
+            drawn["action"] = "webhook"
+            drawn["webhookUrl"] = f"{one.method} {one.path}"
+            drawn["bodySchema"] = one.body_schema
+    if step.cron:
         drawn["cronExpression"] = step.cron
     return {key: value for key, value in drawn.items() if value is not None}
 

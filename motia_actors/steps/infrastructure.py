@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import typing
+from collections.abc import Collection
 
 from motia_actors.steps.config import (
     Backoff,
@@ -69,8 +70,13 @@ HINTS = {
 }
 
 
-def read_infrastructure(config: Fields, report: Report) -> tuple[Infrastructure, CronPolicy]:
-    """Read the key `infrastructure` of a config; defaults stand where nothing is written."""
+def read_infrastructure(
+    config: Fields, report: Report, *, kinds: Collection[object] = ()
+) -> tuple[Infrastructure, CronPolicy]:
+    """Read the key `infrastructure` of a config; defaults stand where nothing is written.
+
+    `kinds` are the types of the step's triggers, as they are written.
+    """
     fields = config.inner("infrastructure")
     fields.check_known(
         (
@@ -101,11 +107,15 @@ def read_infrastructure(config: Fields, report: Report) -> tuple[Infrastructure,
         processes=fields.count("processes", default=1, minimum=1, maximum=PROCESSES_MAX),
         mailbox=_mailbox(fields.inner("mailbox")),
         supervision=_supervision(fields.inner("supervision")),
-        queue=_queue(queue_fields, report, timeout_s=timeout_s, kind=config.get("type")),
-        rate=_rate(fields, report, kind=config.get("type")),
+        queue=_queue(queue_fields, report, timeout_s=timeout_s, kinds=kinds),
+        rate=_rate(fields, report, kinds=kinds),
     )
     _check_isolation(fields, handler, infrastructure, report)
-    return infrastructure, _cron(fields.inner("cron"))
+    cron = fields.inner("cron")
+    if cron.has("overlap") and {"event", "cron"} <= set(kinds):
+        reason = "has no effect beside event triggers: runs wait in one queue with their events"
+        report.warn(cron.name("overlap"), reason, "remove it, or write two steps")
+    return infrastructure, _cron(cron)
 
 
 def _check_isolation(
@@ -162,7 +172,9 @@ def _supervision(fields: Fields) -> SupervisionPolicy:
     )
 
 
-def _queue(fields: Fields, report: Report, *, timeout_s: float | None, kind: object) -> QueuePolicy:
+def _queue(
+    fields: Fields, report: Report, *, timeout_s: float | None, kinds: Collection[object]
+) -> QueuePolicy:
     fields.check_known(
         (
             "type",
@@ -187,19 +199,19 @@ def _queue(fields: Fields, report: Report, *, timeout_s: float | None, kind: obj
         visibility_s=_visibility_s(fields, report, timeout_s=timeout_s),
         delay_s=fields.number("delaySeconds", default=default.delay_s),
         backoff=_backoff(fields),
-        debounce=_debounce(fields, report, is_fifo=is_fifo, kind=kind),
+        debounce=_debounce(fields, report, is_fifo=is_fifo, kinds=kinds),
     )
 
 
 def _debounce(
-    queue: Fields, report: Report, *, is_fifo: bool, kind: object
+    queue: Fields, report: Report, *, is_fifo: bool, kinds: Collection[object]
 ) -> DebouncePolicy | None:
     if not queue.has("debounce"):
         return None
     fields = queue.inner("debounce")
     if not isinstance(queue.get("debounce"), dict):
         return None  # Which inner reported.
-    if kind != "event":
+    if "event" not in kinds:
         report.warn(queue.name("debounce"), "has no effect but on event steps", "remove it")
         return None
     fields.check_known(("wait", "maxWait", "key"), hints=DEBOUNCE_HINTS)
@@ -229,11 +241,11 @@ def _debounce(
     )
 
 
-def _rate(config: Fields, report: Report, *, kind: object) -> RateLimit | None:
+def _rate(config: Fields, report: Report, *, kinds: Collection[object]) -> RateLimit | None:
     fields = config.inner("rateLimit")
     if not config.has("rateLimit"):
         return None
-    if kind != "api":
+    if "api" not in kinds:
         report.warn(fields.name("limit"), "has no effect but on api steps", "remove rateLimit")
         return None
     fields.check_known(("limit", "period", "by"), hints=RATE_HINTS)

@@ -13,6 +13,9 @@ from motia_actors.steps.config import Problem
 SOURCE_BYTES_MAX = 1 << 20
 
 _CONFIG = re.compile(r"^[^\n/]*\bconfig\b[^=\n]*=", re.MULTILINE)
+_TRIGGER = re.compile(
+    r"""[\s{,]['"]?type['"]?\s*:(?!\s*['"](?:object|array|string|number|integer|boolean|null)\b)"""
+)
 _END = re.compile(r"^(?:\}|export\b)", re.MULTILINE)
 
 
@@ -56,6 +59,12 @@ def _line_in_python(text: str, keys: list[str]) -> int | None:
 def _line_of_key(node: ast.stmt, keys: list[str]) -> int:
     value, line = getattr(node, "value", None), node.lineno
     for key in keys:
+        if isinstance(value, ast.List | ast.Tuple) and key.isdecimal():
+            if int(key) >= len(value.elts):
+                break
+            value = value.elts[int(key)]
+            line = value.lineno
+            continue
         if not isinstance(value, ast.Dict):
             break
         for name, item in zip(value.keys, value.values, strict=True):
@@ -75,6 +84,13 @@ def _line_in_javascript(text: str, keys: list[str]) -> int | None:
     end = _END.search(text, config.end())
     at, last = config.end(), len(text) if end is None else end.start()
     for key in keys:
+        if key.isdecimal():
+            # Each trigger says its type once; those of a schema are others.
+            types = list(_TRIGGER.finditer(text, at, last))
+            if int(key) >= len(types):
+                break
+            at = text.rfind("{", at, types[int(key)].start() + 1)
+            continue
         found = re.compile(rf"[\s{{,]['\"]?{re.escape(key)}['\"]?\s*:").search(text, at, last)
         if found is None:
             break

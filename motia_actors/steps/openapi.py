@@ -67,7 +67,7 @@ def document(steps: Iterable[Step], *, title: str, version: str = "1.0.0") -> di
     paths: dict[str, dict[str, Any]] = {}
     undescribed = []
     names: set[str] = set()
-    for step in steps:
+    for step in (binding for one in steps for binding in one.bindings):
         if step.kind != "api":
             continue
         found = templates_of(step.path) if step.method in DESCRIBED_METHODS else ()

@@ -129,11 +129,19 @@ class Delivery(Protocol):
     attempt: int
     put_s: float
 
+class Trigger(Protocol):
+    type: Literal["api", "event", "cron"]
+    method: str | None
+    path: str | None
+    topic: str | None
+    cron: str | None
+
 class FlowContext(Protocol[_Event]):
     trace_id: str
     traceId: str
     flows: list[str]
     delivery: Delivery | None
+    trigger: Trigger
     logger: Logger
     state: State
     streams: Streams
@@ -248,20 +256,30 @@ def _step(writer: _Writer, catalog: Catalog, step: Step) -> str:
     name = writer.named(class_name(step.name))
     events = _union(_event(writer, name, one) for one in emits_of(catalog, step))
     lines = [f"class {name}:"]
-    if step.kind == "api":
-        body = writer.type_of(with_files(step.body_schema), f"{name}Body")
-        params = path_params(step.path)
-        path = (
-            writer.typed_dict(f"{name}Path", dict.fromkeys(params, ("str", True)))
-            if params
-            else "dict[str, str]"
+    asked = [one for one in step.bindings if one.kind == "api"]
+    told = [one for one in step.bindings if one.kind == "event"]
+    if asked:
+        lines.append(
+            f"    Request: TypeAlias = {_union(_request(writer, name, one) for one in asked)}"
         )
-        lines.append(f"    Request: TypeAlias = ApiRequest[{body}, {path}]")
-        lines.append(f"    Response: TypeAlias = {_responses(writer, name, step)}")
-    elif step.kind == "event":
-        lines.append(f"    Input: TypeAlias = {writer.type_of(step.input_schema, f'{name}Input')}")
+        answers = _union(_responses(writer, name, one) for one in asked)
+        lines.append(f"    Response: TypeAlias = {answers}")
+    if told:
+        inputs = _union(writer.type_of(one.input_schema, f"{name}Input") for one in told)
+        lines.append(f"    Input: TypeAlias = {inputs}")
     lines.append(f"    Context: TypeAlias = FlowContext[{events}]")
     return "\n".join(lines)
+
+
+def _request(writer: _Writer, name: str, step: Step) -> str:
+    body = writer.type_of(with_files(step.body_schema), f"{name}Body")
+    params = path_params(step.path)
+    path = (
+        writer.typed_dict(f"{name}Path", dict.fromkeys(params, ("str", True)))
+        if params
+        else "dict[str, str]"
+    )
+    return f"ApiRequest[{body}, {path}]"
 
 
 def _responses(writer: _Writer, name: str, step: Step) -> str:

@@ -74,6 +74,8 @@ declare module 'motia' {
   export type Queueing = { delay?: number; at?: string | number; dedupeKey?: string; dedupeWindow?: number }
   export type Emitter<TEvent> = (event: TEvent & Queueing) => Promise<string | null>
   export type Delivery = { id: string; attempt: number; topic: string; putS: number }
+  /** What set a handler off. */
+  export type Trigger = { type: 'api'; method: string; path: string } | { type: 'event'; topic: string } | { type: 'cron'; cron: string }
   export interface FlowContext<TEvent = never> {
     emit: Emitter<TEvent>
     cancel(eventId: string): Promise<number | null>
@@ -83,6 +85,7 @@ declare module 'motia' {
     state: InternalStateManager
     streams: FlowContextStateStreams
     delivery: Delivery | null
+    trigger: Trigger
     signal: AbortSignal
   }
 
@@ -116,6 +119,9 @@ declare module 'motia' {
     (req: RoutedRequest<TBody, TPath>, ctx: FlowContext<TEvent>) => Promise<TResponse>
   export type EventHandler<TInput = unknown, TEvent = never> = (input: TInput, ctx: FlowContext<TEvent>) => Promise<void>
   export type CronHandler<TEvent = never> = (ctx: FlowContext<TEvent>) => Promise<void>
+  /** The handler of a step with several triggers; `ctx.trigger` says which it was, and the input is null for a schedule. */
+  export type MultiHandler<TInput = unknown, TResponse = unknown, TEvent = never> =
+    (input: TInput, ctx: FlowContext<TEvent>) => Promise<TResponse>
   export type StepHandler<T = any> = (...given: any[]) => Promise<any>
   export type ApiMiddleware<TBody = any, TEvent = any, TResult = any> =
     (req: ApiRequest<TBody>, ctx: FlowContext<TEvent>, next: () => Promise<TResult>) => Promise<any>
@@ -144,7 +150,11 @@ declare module 'motia' {
   export interface EventConfig extends BaseConfig { type: 'event'; subscribes: string[]; emits: Emit[]; input?: unknown }
   export interface CronConfig extends BaseConfig { type: 'cron'; cron: string; emits: Emit[] }
   export interface NoopConfig extends BaseConfig { type: 'noop'; virtualEmits: Emit[]; virtualSubscribes: string[] }
-  export type StepConfig = ApiRouteConfig | EventConfig | CronConfig | NoopConfig
+  type Triggering<T extends BaseConfig, K extends keyof T> = Pick<T, K> & Partial<Pick<T, Extract<keyof T, 'queryParams' | 'bodySchema' | 'responseSchema' | 'input'>>>
+  export type TriggerConfig =
+    | Triggering<ApiRouteConfig, 'type' | 'path' | 'method'> | Triggering<EventConfig, 'type' | 'subscribes'> | Triggering<CronConfig, 'type' | 'cron'>
+  export interface MultiConfig extends BaseConfig { triggers: TriggerConfig[]; emits: Emit[]; middleware?: ApiMiddleware[] }
+  export type StepConfig = ApiRouteConfig | EventConfig | CronConfig | NoopConfig | MultiConfig
   export interface StreamSubscription { groupId: string; id?: string }
   export interface StreamConfig {
     name: string
@@ -203,19 +213,41 @@ def handler_type(catalog: Catalog, step: Step) -> str:
         return f"EventHandler<{type_of(step.input_schema)}, {events}>"
     if step.kind == "cron":
         return f"CronHandler<{events}>"
+    if step.kind == "multi":
+        inputs = _union(map(_input, step.bindings))
+        answers = [_answers(one) for one in step.bindings if one.kind == "api"]
+        return f"MultiHandler<{inputs}, {_union([*answers, 'void'])}, {events}>"
+    body, path = _asked(step)
+    return f"ApiRouteHandler<{body}, {_answers(step)}, {events}, {path}>"
+
+
+def _input(step: Step) -> str:
+    """What a handler of several triggers gets from this one."""
+    if step.kind == "api":
+        body, path = _asked(step)
+        return f"RoutedRequest<{body}, {path}>"
+    return "null" if step.kind == "cron" else type_of(step.input_schema)
+
+
+def _asked(step: Step) -> tuple[str, str]:
+    """The types of an api step's body and of its path's parameters."""
     body = (
         "Record<string, unknown>"
         if step.body_schema is None
         else type_of(with_files(step.body_schema))
     )
+    params = "; ".join(f"{_key(name)}: string" for name in path_params(step.path))
+    return body, f"{{ {params} }}" if params else "Record<string, string>"
+
+
+def _answers(step: Step) -> str:
+    """The type of what an api step answers."""
     answers = " | ".join(
         f"ApiResponse<{status}, {type_of(schema)}>"
         for status, schema in step.response_schema.items()
         if status.isdigit()
     )
-    params = "; ".join(f"{_key(name)}: string" for name in path_params(step.path))
-    path = f"{{ {params} }}" if params else "Record<string, string>"
-    return f"ApiRouteHandler<{body}, {answers or 'unknown'}, {events}, {path}>"
+    return answers or "unknown"
 
 
 def type_of(schema: Schema | None) -> str:

@@ -16,7 +16,7 @@ import msgspec
 
 from motia_actors.clock import ManualClock
 from motia_actors.effects import CallEffects, Validator, World
-from motia_actors.messages import Call, Request, StepKind
+from motia_actors.messages import Call, Request, StepKind, Trigger
 from motia_actors.payload import decode, encode
 from motia_actors.promise import Promise
 from motia_actors.runners.context import Context
@@ -46,6 +46,7 @@ class FakeContext(Context):
         trace_id: As the handler sees it.
         flows: The same.
         kind: How the handler is triggered, where its input does not tell.
+        trigger: The same, and by which of a step's triggers.
         clock: What time it is for `emit` with `delay` or `at`.
     """
 
@@ -56,13 +57,15 @@ class FakeContext(Context):
         trace_id: str = "TEST1-0000001",
         flows: Iterable[str] = (),
         kind: StepKind | None = None,
+        trigger: Trigger | None = None,
         clock: ManualClock | None = None,
     ) -> None:
         schemas = streams if isinstance(streams, Mapping) else dict.fromkeys(streams)
         self.clock = clock or ManualClock()
         self.events: list[Emitted] = []
         self.logs: list[LogRecord] = []
-        self._kind = kind
+        kind = kind if trigger is None else trigger.type
+        self._kind, self._trigger = kind, trigger
         store = MemoryStore(self.clock)
         store.open()
         world = World(
@@ -88,9 +91,10 @@ class FakeContext(Context):
             handler: `def` or `async def`, with as many parameters as it has in its step.
             value: The request of an api step (`request`), the data of an event, None for cron.
         """
-        kind = self._kind or ("api" if isinstance(value, Request) else "event")
+        kind: StepKind = self._kind or ("api" if isinstance(value, Request) else "event")
         if self._kind is None and value is None and shape_of(handler).count_max < 2:
             kind = "cron"
+        self.trigger = self._trigger or Trigger(type=kind)
         answer = handler(*arguments(shape_of(handler), kind, value, self))
         if inspect.isawaitable(answer):
             answer = _run(answer)

@@ -22,7 +22,7 @@ from motia_actors.errors import (
     StoppingError,
     UsageError,
 )
-from motia_actors.messages import Call, Failed, Outcome, Returned
+from motia_actors.messages import Call, Failed, Outcome, Returned, Trigger
 from motia_actors.pieces import Pieces
 from motia_actors.steps.config import RateLimit
 from motia_actors.telemetry.spans import Tracer, child_of
@@ -223,6 +223,7 @@ class _StepEndpoint:
         self._front = front
         self._route = route
         self._name = route.name or route.step_id
+        self._trigger = Trigger(type="api", method=route.method, path=route.path)
         self._body = None if front.settings.validate == "off" else route.body
 
     @property
@@ -244,6 +245,7 @@ class _StepEndpoint:
                 trace_id=trace_id,
                 flows=route.flows,
                 input=request,
+                trigger=self._trigger,
                 # Of a trace that is not kept the call needs no name of its own unless it fails.
                 trace=child_of(asked.trace) if asked.trace.is_sampled else asked.trace,
                 parent=asked.trace.span_id,

@@ -77,7 +77,7 @@ class Bench:
     def queues(self) -> dict[str, Any]:
         """Depth and age of each queue: of event and cron steps, and of steps that are gone."""
         now_s = self._clock.now_s()
-        steps = {step.id: step for step in self._catalog().steps if step.kind in ("event", "cron")}
+        steps = {step.id: step for step in self._catalog().steps if step.is_queued}
         found = []
         for step_id in dict.fromkeys([*steps, *self._store.events.steps()]):
             depth = self._store.events.depth(step_id)
@@ -189,7 +189,7 @@ class Bench:
         step = self._catalog().step(step_id)
         if step is None:
             raise UsageError(f"there is no step {step_id!r}")
-        if kind is not None and step.kind != kind:
+        if kind is not None and kind not in step.kinds:
             raise UsageError(f"{step_id!r} is no {kind} step")
         return step
 

@@ -52,6 +52,7 @@ def _step(step: Step, root: Path) -> dict[str, Any]:
         "drawingId": drawing_id(root, step),
         "name": step.name,
         "type": step.kind,
+        "triggers": [_trigger(one) for one in step.bindings if one.kind != "noop"],
         "description": step.description,
         "language": LANGUAGES.get(Path(step.id).suffix, "unknown"),
         "flows": list(step.flows),
@@ -59,6 +60,17 @@ def _step(step: Step, root: Path) -> dict[str, Any]:
         "virtualEmits": [_emit(emit) for emit in step.virtual_emits],
         "subscribes": list(step.subscribes),
         "virtualSubscribes": list(step.virtual_subscribes),
+        "cron": step.cron,
+        "cronPolicy": msgspec.to_builtins(step.cron_policy),
+        "infrastructure": msgspec.to_builtins(step.infrastructure),
+    }
+
+
+def _trigger(step: Step) -> dict[str, Any]:
+    """What sets a step off, as the step that has this trigger alone."""
+    return {
+        "type": step.kind,
+        "subscribes": list(step.subscribes),
         "method": step.method,
         "path": step.path,
         "queryParams": [
@@ -68,8 +80,6 @@ def _step(step: Step, root: Path) -> dict[str, Any]:
         "responseSchema": step.response_schema,
         "inputSchema": step.input_schema,
         "cron": step.cron,
-        "cronPolicy": msgspec.to_builtins(step.cron_policy),
-        "infrastructure": msgspec.to_builtins(step.infrastructure),
     }
 
 

@@ -58,7 +58,7 @@ def plan(
     concurrency: int = 4,
     limit_s: float | None = WAIT_S,
     cron: str = "",
-    check: Callable[[Any], Failed | None] = lambda _data: None,
+    check: Callable[[str, Any], Failed | None] = lambda _topic, _data: None,
 ) -> StepPlan:
     return StepPlan(
         step=Step(

@@ -104,7 +104,7 @@ def test_an_ask_waits_for_the_first_thread_where_it_gets_none(
 def test_a_check_that_raises_fails_its_delivery_alone() -> None:
     ran: Promise[Any] = Promise()
 
-    def check(data: Any) -> Failed | None:
+    def check(_topic: str, data: Any) -> Failed | None:
         if data == "poison":
             raise ValueError("a schema that does not bear this value")
         return None

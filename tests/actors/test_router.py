@@ -104,7 +104,7 @@ def test_an_input_that_breaks_its_schema_is_a_dead_letter_at_once() -> None:
     never = Heard(1)
     refused: Promise[None] = Promise()
 
-    def refuse(data: object) -> Failed:
+    def refuse(_topic: str, data: object) -> Failed:
         refused.set(None)
         return Failed(kind="InvalidInputError", message="name", is_final=True)
 

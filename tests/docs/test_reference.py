@@ -6,7 +6,8 @@ import re
 from types import SimpleNamespace
 from typing import Any, cast
 
-from motia_actors.steps.reading import COMMON, KEYS
+from motia_actors.steps.reading import COMMON
+from motia_actors.steps.triggers import KEYS
 from motia_actors.web.control import control_routes
 from motia_actors.web.dead_letters import dead_letter_routes
 from motia_actors.web.health import health_routes
@@ -49,6 +50,7 @@ def test_the_page_on_configs_lists_every_key_of_every_kind() -> None:
         for title, _, body in (part.partition("\n") for part in page.split("\n## "))
     }
 
-    assert sections["All kinds"] == set(COMMON)
+    assert sections["All kinds"] == {"type", "triggers", *COMMON}
     for kind in ("api", "event", "cron"):
-        assert sections[kind] == set(KEYS[kind]) - set(COMMON), kind
+        middleware = {"middleware"} if kind == "api" else set()
+        assert sections[kind] == {*KEYS[kind], *middleware}, kind

@@ -69,7 +69,7 @@ def exchanges(readme: Path) -> list[Exchange]:
 @pytest.mark.parametrize(
     ("name", "via"),
     [("hello", "gunicorn"), ("orders", "gunicorn"), ("chat", "gunicorn"),
-     ("gallery", "start"), ("mixed_languages", "start")],
+     ("gallery", "start"), ("helpdesk", "start"), ("mixed_languages", "start")],
 )  # fmt: skip
 def test_an_example_answers_as_its_readme_says(name: str, via: Via, tmp_path: Path) -> None:
     asked = exchanges(EXAMPLES / name / "README.md")

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, cast
 
 import pytest
 
 from motia_actors.messages import Outcome, Request, Returned
 from motia_actors.project import Project as Reading
+from motia_actors.promise import Promise
 from motia_actors.runner import Handler
+from motia_actors.runners.child import Child
+from motia_actors.runners.children import SPARES_DIED_MAX
 from motia_actors.runners.languages import Languages
 from tests.runners.rig import Rig
 
 pytestmark = pytest.mark.slow
 
+WAIT_S = 20.0
 NODE = """import {{ value }} from '{helper}'
 export const config = {{ type: 'api', name: '{name}', path: '/{name}', method: 'GET', emits: [] }}
 let count = 0
@@ -40,7 +46,7 @@ async def handler(req, context):
 class Shop:
     def __init__(self, root: Path) -> None:
         self.root, self.rig = root, Rig()
-        self.languages = Languages(root, node_count=1)
+        self.languages = Languages(root, node_count=1, keeps_spare=True)
         self.project = Reading(root, self.languages.runners)
 
     def write(self, path: str, text: str) -> Path:
@@ -152,3 +158,95 @@ def test_a_file_that_a_call_loads_counts_once_it_is_loaded(shop: Shop) -> None:
     shop.project.reread([late])
 
     assert shop.ask("steps/b.step.ts")[0] == 4
+
+
+def test_a_process_that_stood_by_takes_over_an_edit_of_what_steps_import(shop: Shop) -> None:
+    warmed = watched_spares(shop)
+    [_, _, before] = shop.ask("steps/a.step.ts")
+    [pid, files] = warmed.get(timeout=WAIT_S)
+
+    helper = shop.write("src/inner.ts", "export const inner: number = 5")
+    shop.project.reread([helper])
+
+    [value, _, now] = shop.ask("steps/a.step.ts")
+    assert (value, now) == (5, pid)
+    assert pid != before
+    assert {Path(one).name for one in files} >= {"a.step.ts", "b.step.ts", "one.ts", "inner.ts"}
+    assert warmed.get(timeout=WAIT_S)[0] not in (before, now)
+
+
+def test_a_file_that_cannot_be_made_ready_is_told_of_when_it_is_loaded(shop: Shop) -> None:
+    warmed = watched_spares(shop)
+    broken = shop.write("src/inner.ts", "export const inner: = 5")
+    warmed.get(timeout=WAIT_S)
+
+    change = shop.project.reread([broken])
+
+    assert "inner.ts" in change.problems[0].reason
+    assert shop.ask("steps/a.step.ts")[0] == 1
+
+
+def test_where_no_process_can_stand_by_the_others_are_still_watched(shop: Shop) -> None:
+    warmed = watched_spares(shop)
+    warmed.get(timeout=WAIT_S)
+    shared = shop.languages.node._shared
+    start, [child] = shared._start, shared.all()
+    refused: Promise[None] = Promise()
+    ended: Promise[None] = Promise()
+
+    def refuse(_bell: object) -> Child:
+        refused.set(None)
+        raise OSError("too many processes")
+
+    child.on_end = partial(tell, ended)
+    shared._start = refuse
+    assert shared._spare is not None
+    shared._spare.kill("the test wants none")
+    refused.result(WAIT_S)
+    shared._start = start
+    shop.project.reread([shop.write("src/inner.ts", "export const inner = 6")])
+
+    assert shop.ask("steps/a.step.ts")[0] == 6
+    ended.result(WAIT_S)
+
+
+def test_a_process_that_dies_while_it_stands_by_is_replaced_a_few_times(shop: Shop) -> None:
+    warmed = watched_spares(shop)
+    shared = shop.languages.node._shared
+    for _ in range(SPARES_DIED_MAX):
+        warmed.get(timeout=WAIT_S)
+        spare = shared._spare
+        assert spare is not None
+        ended: Promise[None] = Promise()
+        spare.on_end = partial(tell, ended)
+        spare.kill("the test wants it")
+        ended.result(WAIT_S)
+        shared._bell.set()
+
+    shop.project.reread([shop.write("src/inner.ts", "export const inner = 7")])
+
+    assert shop.ask("steps/a.step.ts")[0] == 7
+    assert warmed.empty()
+
+
+def tell(promise: Promise[None]) -> None:
+    promise.set(None)
+
+
+def watched_spares(shop: Shop) -> SimpleQueue[tuple[int, list[str]]]:
+    """Of each spare process, once it is ready: its id and the files that it was warmed with."""
+    found: SimpleQueue[tuple[int, list[str]]] = SimpleQueue()
+
+    def warm(child: Child) -> None:
+        files = sorted({file for own in node._files.values() for file in own})
+        asked = child.ask("warm", file="", files=files)
+        assert asked is not None
+        asked[1].on_done(lambda _: found.put((child.pid, files)))
+
+    node = shop.languages.node
+    with node._shared._guard:
+        node._shared._warm = warm
+        begun = node._shared._spare
+    if begun is not None:
+        warm(begun)
+    return found

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { contextOf, errorOf } from './context.mjs'
-import { filesOf } from './loader.mjs'
+import { filesOf, warm } from './loader.mjs'
 import { toJsonSchema } from './schema.mjs'
 import { watch } from './watchdog.mjs'
 import { MotiaError, Wire, written } from './wire.mjs'
@@ -27,6 +27,7 @@ function receive(frame) {
     case 'call': return void run(frame)
     case 'res': return replied(frame)
     case 'streams': streams = frame.names; return
+    case 'warm': return void answer(frame, () => warm(frame.files))
     case 'load': return void answer(frame, () => describe(frame))
     case 'fn': return void answer(frame, async () => (await pick(frame))(...frame.args))
     case 'pull': return void pull(frame.id)
@@ -90,8 +91,20 @@ async function dataOf(config, file, functions) {
       const inner = []
       data[key] = await dataOf(value, file, inner)
       functions.push(...inner.map((name) => `streamAuth.${name}`))
-    } else if (typeof value === 'function') functions.push(key)
+    } else if (key === 'triggers' && Array.isArray(value)) data[key] = await Promise.all(value.map((one) => triggerOf(one, file)))
+    else if (typeof value === 'function') functions.push(key)
     else if (value !== undefined) data[key] = value
+  }
+  return data
+}
+
+/** What a trigger may not hold is named, so that whoever reads it can say so. */
+async function triggerOf(trigger, file) {
+  const functions = []
+  const data = await dataOf(trigger, file, functions)
+  if (data !== null && typeof data === 'object') {
+    for (const name of functions) data[name] = 'a function'
+    if (trigger.middleware) data.middleware = 'functions'
   }
   return data
 }
@@ -136,7 +149,8 @@ async function attempt(call, frame) {
     const context = contextOf(
       { ...frame, streams }, (method, given) => ask(call, method, given), logOf(call), call.abort.signal)
     const shared = frame.around ? middlewareOf((await load(frame.around.file, frame.around.version)).whole) : []
-    const value = await layer(0, frame.kind === 'api' ? [...shared, ...middlewareOf(config)] : [], frame, frame.input, context, handler)
+    const called = config?.triggers && frame.kind === 'cron' && handler.length > 1 ? (given) => handler(null, given) : handler
+    const value = await layer(0, frame.kind === 'api' ? [...shared, ...middlewareOf(config)] : [], frame, frame.input, context, called)
     if (call.open) await quiet(call)
     const source = sourceOf(value?.body)
     if (source) begin(call, value, source)

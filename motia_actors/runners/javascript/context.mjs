@@ -12,11 +12,12 @@ const SLIPS = [['type', 'topic'], ['payload', 'data'], ['delaySeconds', 'delay']
 const STREAM = { get: 2, set: 3, update: 3, delete: 2, getGroup: 1, send: 2 }
 
 /** The context of one call; `ask` sends a request and answers a promise of its reply. */
-export function contextOf({ traceId, flows, delivery, streams }, ask, log, signal) {
+export function contextOf({ traceId, flows, delivery, trigger, kind, streams }, ask, log, signal) {
   return {
     traceId,
     flows,
     delivery,
+    trigger: trigger ?? { type: kind },
     signal,
     emit: (...given) => ask('emit', [asEvent(given, log)]),
     cancel: (eventId) => ask('cancel', [eventId]),

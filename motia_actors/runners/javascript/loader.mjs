@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { createRequire, registerHooks } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { compile, motiaNames } from './typescript.mjs'
+import { compile, isDecorated, motiaNames } from './typescript.mjs'
 
 const SHIM = new URL('./motia.mjs', import.meta.url).href
 const HERE = new URL('.', import.meta.url).href
@@ -143,8 +143,33 @@ function shim(url) {
   return text.replace("'./wire.mjs'", JSON.stringify(new URL('./wire.mjs', SHIM).href)) + missing.map((name) => `export const ${name} = undefined\n`).join('')
 }
 
+/** What was made of files before anybody asked for them, as long as their text is the same. */
+const ahead = new Map()
+
+/** Make JavaScript of these files in advance; one that cannot be is told of when it is loaded. */
+export async function warm(files) {
+  for (const file of files.filter((one) => TYPED.test(one))) {
+    try {
+      const source = readFileSync(file, 'utf8')
+      // What these become depends on more than their text.
+      if (!isDecorated(source)) ahead.set(file, { source, made: made(file, source) })
+    } catch {
+      ahead.delete(file)
+    }
+    // Whoever asks for something meanwhile does not wait for all of them.
+    await new Promise(setImmediate)
+  }
+}
+
 function loaded(file) {
-  let code = compile(file, readFileSync(file, 'utf8'))
+  const source = readFileSync(file, 'utf8')
+  const known = ahead.get(file)
+  ahead.delete(file)
+  return known?.source === source ? known.made : made(file, source)
+}
+
+function made(file, source) {
+  let code = compile(file, source)
   const isModule = file.endsWith('.mts') || /^\s*(import\b(?!\s*\()|export\b)/m.test(code)
   const isCommon = file.endsWith('.cts') || (!isModule && /\b(module\.exports|exports\.[\w$]+\s*=)/.test(code))
   if (!isCommon) code = commonNames(code) + code

@@ -9,9 +9,12 @@ export const motiaNames = new Set()
 
 let engine = null
 
+/** It has decorators: the compiler of the project makes it, as its tsconfig says. */
+export const isDecorated = (source) => DECORATED.test(source)
+
 /** The JavaScript of a file, with its source map inline. Throws a SyntaxError that knows its `where`. */
 export function compile(file, source) {
-  if (DECORATED.test(source)) return decorated(file, source)
+  if (isDecorated(source)) return decorated(file, source)
   engine ??= process.env.MOTIA_TS_ENGINE === 'public' ? stripped : (internal() ?? stripped)
   try {
     return engine(file, source)

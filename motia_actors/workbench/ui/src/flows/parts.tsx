@@ -1,6 +1,6 @@
 import { BaseEdge, EdgeLabelRenderer, getBezierPath, Handle, Position, useStore, type EdgeProps, type NodeProps } from "@xyflow/react";
 import { createContext, memo, useContext } from "react";
-import { count, duration, fileName, rate } from "../lib/format";
+import { count, duration, fileName, rate, triggerLine } from "../lib/format";
 import { Icon, KIND_ICON } from "../lib/icons";
 import type { LiveStats } from "../lib/project";
 import type { Edge, Queue, Step, StreamInfo } from "../lib/types";
@@ -35,7 +35,7 @@ export const StepNode = memo(function StepNode({ id, data, selected }: NodeProps
   const queue = queues.get(id);
   const waits = (queue?.waiting ?? 0) + (queue?.leased ?? 0);
   const isTroubled = live && live.status !== "running";
-  const line = step.type === "api" ? `${step.method} ${step.path}` : step.type === "cron" ? step.cron : step.type === "event" ? step.subscribes.join(", ") : (step.description ?? "");
+  const line = step.triggers.map(triggerLine).join(" · ") || (step.description ?? "");
   return (
     <div className={cls("node", `node-${step.type}`, selected && "selected", isTroubled && "troubled", (stats?.moved[id] ?? 0) > 0 && "busy")}>
       <Ends isWide={isWide} />

@@ -1,3 +1,5 @@
+import type { Trigger } from "./types";
+
 const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
@@ -64,4 +66,10 @@ export function errorText(error: unknown): string {
     if (message !== undefined) return [name ?? kind, message].filter(Boolean).join(": ");
   }
   return JSON.stringify(error);
+}
+
+/** What sets a step off, in a line. */
+export function triggerLine(trigger: Trigger): string {
+  if (trigger.type === "api") return `${trigger.method} ${trigger.path}`;
+  return trigger.type === "cron" ? trigger.cron : trigger.subscribes.join(", ");
 }

@@ -108,5 +108,6 @@ export const KIND_ICON: Record<string, string> = {
   event: "bolt",
   cron: "cron",
   noop: "note",
+  multi: "flows",
   stream: "streams",
 };

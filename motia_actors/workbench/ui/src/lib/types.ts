@@ -1,12 +1,25 @@
 // What the server answers.
 
-export type Kind = "api" | "event" | "cron" | "noop";
+export type Kind = "api" | "event" | "cron" | "noop" | "multi";
 export type Schema = Record<string, unknown>;
 
 export interface Emit {
   topic: string;
   label: string | null;
   conditional: boolean;
+}
+
+/** What sets a step off; which fields are set depends on the type. */
+export interface Trigger {
+  type: Kind;
+  subscribes: string[];
+  method: string;
+  path: string;
+  queryParams: { name: string; description: string }[];
+  bodySchema: Schema | null;
+  responseSchema: Record<string, Schema>;
+  inputSchema: Schema | null;
+  cron: string;
 }
 
 export interface Step {
@@ -21,12 +34,7 @@ export interface Step {
   virtualEmits: Emit[];
   subscribes: string[];
   virtualSubscribes: string[];
-  method: string;
-  path: string;
-  queryParams: { name: string; description: string }[];
-  bodySchema: Schema | null;
-  responseSchema: Record<string, Schema>;
-  inputSchema: Schema | null;
+  triggers: Trigger[];
   cron: string;
   infrastructure: {
     timeout_s: number | null;

@@ -5,22 +5,29 @@ import { go } from "../lib/hooks";
 import { useProject } from "../lib/project";
 import { send, type Answered } from "../lib/request";
 import { sample } from "../lib/sample";
-import type { Step } from "../lib/types";
+import type { Step, Trigger } from "../lib/types";
 import { Badge, Button, cls, Empty, Facts, Method, Panel, Search, Tabs, TraceLink } from "../lib/ui";
 
 const NAMES = /:(\w+)\??/g;
 const BODILESS = ["GET", "HEAD", "DELETE"];
 
+/** A step with one of its routes; index counts the routes of the step. */
+type Endpoint = Omit<Step, "type"> & Trigger & { index: number };
+
+function endpointsOf(step: Step): Endpoint[] {
+  return step.triggers.filter((one) => one.type === "api").map((one, index) => ({ ...step, ...one, index }));
+}
+
 export default function Endpoints({ rest }: { rest: string[] }) {
   const { steps, name } = useProject();
   const [text, setText] = useState("");
   const apis = useMemo(
-    () => steps.filter((step) => step.type === "api").sort((one, other) => one.path.localeCompare(other.path) || one.method.localeCompare(other.method)),
+    () => steps.flatMap(endpointsOf).sort((one, other) => one.path.localeCompare(other.path) || one.method.localeCompare(other.method)),
     [steps],
   );
   const wanted = text.trim().toLowerCase();
   const shown = apis.filter((step) => `${step.method} ${step.path} ${step.name} ${step.flows.join(" ")}`.toLowerCase().includes(wanted));
-  const chosen = apis.find((step) => step.id === rest[0]) ?? null;
+  const chosen = apis.find((one) => one.id === rest[0] && String(one.index) === (rest[1] ?? "0")) ?? null;
   if (!apis.length) {
     return (
       <Panel title="Endpoints">
@@ -30,7 +37,7 @@ export default function Endpoints({ rest }: { rest: string[] }) {
       </Panel>
     );
   }
-  const groups = new Map<string, Step[]>();
+  const groups = new Map<string, Endpoint[]>();
   for (const step of shown) {
     const flow = step.flows[0] ?? "no flow";
     groups.set(flow, [...(groups.get(flow) ?? []), step]);
@@ -53,7 +60,7 @@ export default function Endpoints({ rest }: { rest: string[] }) {
             <section key={flow}>
               <h2>{flow}</h2>
               {list.map((step) => (
-                <button key={step.id} type="button" className={cls("side-item", step === chosen && "chosen")} aria-pressed={step === chosen} onClick={() => go("endpoints", step.id)}>
+                <button key={`${step.id} ${step.index}`} type="button" className={cls("side-item", step === chosen && "chosen")} aria-pressed={step === chosen} onClick={() => (step.index ? go("endpoints", step.id, String(step.index)) : go("endpoints", step.id))}>
                   <Method method={step.method} />
                   <span className="side-text">
                     <span className="mono">{step.path}</span>
@@ -65,7 +72,7 @@ export default function Endpoints({ rest }: { rest: string[] }) {
           ))}
         </nav>
         {chosen ? (
-          <Try key={chosen.id} step={chosen} />
+          <Try key={`${chosen.id} ${chosen.index}`} step={chosen} />
         ) : (
           <div className="side-empty">
             <Empty icon="endpoints" title="Choose an endpoint">
@@ -80,7 +87,7 @@ export default function Endpoints({ rest }: { rest: string[] }) {
 
 type Tab = "body" | "params" | "headers";
 
-function Try({ step }: { step: Step }) {
+function Try({ step }: { step: Endpoint }) {
   const names = useMemo(() => [...step.path.matchAll(NAMES)].map((found) => found[1]!), [step.path]);
   const hasBody = !BODILESS.includes(step.method) || step.bodySchema !== null;
   const [tab, setTab] = useState<Tab>(hasBody ? "body" : "params");

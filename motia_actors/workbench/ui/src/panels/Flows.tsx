@@ -69,7 +69,7 @@ function Graph({ flow, chosen, text, onChoose }: { flow: string; chosen: string 
     () =>
       drawing.nodes.map(({ id, x, y, step, stream }) => {
         const name = step?.name ?? stream?.name ?? id;
-        const isFaded = wanted !== "" && !`${name} ${id} ${step?.path ?? ""}`.toLowerCase().includes(wanted);
+        const isFaded = wanted !== "" && !`${name} ${id} ${step?.triggers.map((one) => one.path).join(" ") ?? ""}`.toLowerCase().includes(wanted);
         const data: NodeData = { isWide, ...(step && { step }), ...(stream && { stream }) };
         const size = step ? NODE : STREAM;
         return {

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { post } from "../lib/api";
 import { Code, Json } from "../lib/code";
-import { count, duration, rate } from "../lib/format";
+import { count, duration, rate, triggerLine } from "../lib/format";
 import { href, usePoll } from "../lib/hooks";
 import { useProject, useStats } from "../lib/project";
 import type { Adjusted, Queue, Step } from "../lib/types";
@@ -45,9 +45,15 @@ export function StepDrawer({ step, onClose }: { step: Step; onClose: () => void 
 }
 
 function configOf(step: Step): Record<string, unknown> {
-  const { drawingId: _drawing, id: _id, bodySchema: _body, responseSchema: _response, inputSchema: _input, ...shown } = step;
+  const { drawingId: _drawing, id: _id, triggers, ...shown } = step;
+  const said = triggers.map(({ bodySchema: _body, responseSchema: _response, inputSchema: _input, ...trigger }) => filled(trigger));
+  // What one trigger says is said of the step, as in its file.
+  return said.length === 1 ? { ...filled(shown), ...said[0] } : { ...filled(shown), triggers: said };
+}
+
+function filled(values: object): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(shown).filter(([, value]) => !(value === "" || value === null || (Array.isArray(value) && !value.length))),
+    Object.entries(values).filter(([, value]) => !(value === "" || value === null || (Array.isArray(value) && !value.length))),
   );
 }
 
@@ -130,7 +136,7 @@ function Links({ step }: { step: Step }) {
       <h3>After it</h3>
       <ul>{after.length ? list(after, "target") : <li className="faint">nothing</li>}</ul>
       <p className="row">
-        {step.type === "api" && <a href={href("endpoints", step.id)}>Try a request</a>}
+        {step.triggers.some((one) => one.type === "api") && <a href={href("endpoints", step.id)}>Try a request</a>}
         <a href={`#/logs?step=${encodeURIComponent(step.name)}`}>Its logs</a>
         <a href={`#/traces?step=${encodeURIComponent(step.name)}`}>Its traces</a>
       </p>
@@ -140,10 +146,13 @@ function Links({ step }: { step: Step }) {
 
 function Schemas({ step }: { step: Step }) {
   const found: [string, unknown][] = [];
-  if (step.bodySchema) found.push(["Body", step.bodySchema]);
-  if (step.inputSchema) found.push(["Input", step.inputSchema]);
-  for (const [status, schema] of Object.entries(step.responseSchema)) found.push([`Response ${status}`, schema]);
-  if (step.queryParams.length) found.push(["Query", step.queryParams]);
+  for (const trigger of step.triggers) {
+    const of = step.triggers.length > 1 ? ` of ${triggerLine(trigger)}` : "";
+    if (trigger.bodySchema) found.push([`Body${of}`, trigger.bodySchema]);
+    if (trigger.inputSchema) found.push([`Input${of}`, trigger.inputSchema]);
+    for (const [status, schema] of Object.entries(trigger.responseSchema)) found.push([`Response ${status}${of}`, schema]);
+    if (trigger.queryParams.length) found.push([`Query${of}`, trigger.queryParams]);
+  }
   if (!found.length) return <p className="note">The step declares none.</p>;
   return (
     <>
