@@ -103,7 +103,8 @@ class Poller:
 
     def stop(self) -> None:
         """End the threads; what waits is not called any more."""
-        self.call_soon_threadsafe(self._stop)
+        # One round later than what was asked for before.
+        self.call_soon_threadsafe(lambda: self.call_soon(self._stop))
         until_s = time.monotonic() + JOIN_S_MAX
         if all(one.join(max(0.0, until_s - time.monotonic())) for one in list(self._threads)):
             self._selector.close()
@@ -230,7 +231,7 @@ class Poller:
             seen, quiet = self._claim, 0
             while not self._is_stopped:
                 if self._is_ceded:
-                    self._is_ceded = False
+                    self._is_ceded = self._is_watched = False
                     return True
                 self._bell.wait(LATE_S if self._is_watched else None)
                 claim = self._claim
@@ -239,6 +240,8 @@ class Poller:
                     continue
                 with contextlib.suppress(IndexError):  # Nothing is lent, or it came back.
                     claim.pop()
+                    # Who leads from here on has nobody behind him, and looks for one.
+                    self._is_watched = False
                     return True
                 quiet += 1
                 if quiet >= QUIET_LOOKS:

@@ -181,6 +181,32 @@ def test_a_thread_that_comes_back_stands_by_for_the_next_that_hangs(poller: Poll
     assert running() <= 2
 
 
+def test_however_many_hang_one_leads(poller: Poller) -> None:
+    gate = Signal()
+    stuck = [Task(lambda: gate.wait(WAIT_S_MAX) and gate.set()) for _ in range(4)]
+
+    for task in stuck:
+        task.lent_by(poller)
+        assert task.begun.wait(WAIT_S_MAX)
+    quick = Task().lent_by(poller)
+
+    assert quick.finished.wait(WAIT_S_MAX)
+    leaders = {task.ran_on for task in (*stuck, quick)}
+    assert len(leaders) == 5
+    gate.set()
+    assert all(task.finished.wait(WAIT_S_MAX) for task in stuck)
+
+
+def test_what_it_was_asked_for_is_done_before_it_ends() -> None:
+    poller, rung = Poller(), list[str]()
+    poller.start()
+
+    poller.call_soon_threadsafe(lambda: poller.call_soon(rung.append, "then"))
+    poller.stop()
+
+    assert rung == ["then"]
+
+
 def test_what_is_about_to_wait_says_so_and_nobody_waits_for_it(poller: Poller) -> None:
     gate = Signal()
 
