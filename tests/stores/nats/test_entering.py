@@ -131,6 +131,16 @@ def test_credentials_that_end_are_renewed_by_a_new_file(
         ("nkey", b"SUAM" + b"!" * 54, "holds no seed"),
         ("nkey", Key(nkeys.PREFIX_BYTE_ACCOUNT).seed, "something else than a user's"),
     ],
+    ids=[
+        "empty",
+        "cut off",
+        "no seed",
+        "no text",
+        "too large",
+        "no key",
+        "odd key",
+        "an account's",
+    ],
 )
 def test_a_file_that_is_none_of_ours_is_refused_at_the_start(
     tmp_path: Path, option: str, content: bytes, says: str
