@@ -182,8 +182,8 @@ def test_a_thread_that_comes_back_stands_by_for_the_next_that_hangs(poller: Poll
 
 
 def test_however_many_hang_one_leads(poller: Poller) -> None:
-    gate = Signal()
-    stuck = [Task(lambda: gate.wait(WAIT_S_MAX) and gate.set()) for _ in range(4)]
+    gate = threading.Event()
+    stuck = [Task(lambda: gate.wait(WAIT_S_MAX)) for _ in range(4)]
 
     for task in stuck:
         task.lent_by(poller)
