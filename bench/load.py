@@ -34,15 +34,18 @@ WRK_REPORT = Path(__file__).parent / "wrk_report.lua"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked, over and over; body is JSON."""
+    """What is asked, over and over; body is JSON, token one of the control endpoints."""
 
     path: str
     method: str = "GET"
     body: str = ""
+    token: str = ""
 
     def to_bytes(self) -> bytes:
         """Write it as it goes over the wire."""
         lines = [f"{self.method} {self.path} HTTP/1.1", "Host: 127.0.0.1"]
+        if self.token:
+            lines.append(f"Authorization: Bearer {self.token}")
         if self.body:
             lines += ["Content-Type: application/json", f"Content-Length: {len(self.body)}"]
         return "\r\n".join([*lines, "", self.body]).encode()

@@ -1,7 +1,13 @@
-"""Find mailbox size and concurrency for an api step under a load, and say why.
+"""Find mailbox size and concurrency for a step under a load, and say why.
 
     python -m bench tune examples/orders --url /orders --method POST --body '{"item": "tea", …}' \
         --step steps/create_order_step.py --per-s 300
+    python -m bench tune examples/orders --topic order.created --body '{"id": "1"}' \
+        --step steps/charge_payment_step.py --per-s 300
+
+The load are requests, or events of a topic. Of an event step its runs are counted, and what the
+events take from their emit to their end; `--events` says that --step is one that the requests
+set off.
 
 Two sweeps, each setting on a server of its own: first the concurrency, with a mailbox that refuses
 nothing; then the mailbox, with the concurrency that was found. Little's law stands beside them: in
@@ -21,6 +27,7 @@ from pathlib import Path
 import msgspec
 
 from bench import plots
+from bench.event_load import TOKEN, EventLoad
 from bench.load import Request
 from bench.open_load import Seen, load
 from bench.options import RESULTS
@@ -35,6 +42,8 @@ NEARLY = 0.95
 """So much of the best throughput is as good as the best."""
 REJECTED_MAX = 0.001
 FILE = "infrastructure.toml"
+ANSWERED, HANDLED = ("requests", "answered"), ("events", "handled")
+"""What comes, and what becomes of it."""
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -56,15 +65,23 @@ def main(arguments: Sequence[str]) -> None:
     """Sweep as arguments say, print what was seen and what follows, and write it if asked to."""
     options = _parser().parse_args(arguments)
     project: Path = options.project.resolve()
-    request = Request(path=options.url, method=options.method.upper(), body=options.body)
+    request = _request_of(options)
     measure = functools.partial(_measure, project, options.step, request, options)
     alone = measure(max(CONCURRENCIES), max(MAILBOXES), per_s=TRICKLE_PER_S)
+    if not alone.per_s:
+        raise SystemExit(f"nothing ran {options.step}: is it what this load is for?")
     _tell(f"a call by itself takes {alone.mean_ms:.2f} ms on average")
-    wide = _sweep("concurrency", CONCURRENCIES, lambda at: measure(at, max(MAILBOXES)))
+    words = HANDLED if _is_of_events(options) else ANSWERED
+    wide = _sweep("concurrency", CONCURRENCIES, lambda at: measure(at, max(MAILBOXES)), words)
     concurrency = best_concurrency(wide)
-    deep = _sweep("mailbox", MAILBOXES, lambda at: measure(concurrency, at))
+    deep = _sweep("mailbox", MAILBOXES, lambda at: measure(concurrency, at), words)
     advice = advise(
-        wide, deep, per_s=options.per_s, alone_ms=alone.mean_ms, wait_ms_max=options.p99_ms
+        wide,
+        deep,
+        per_s=options.per_s,
+        alone_ms=alone.mean_ms,
+        wait_ms_max=options.p99_ms,
+        words=words,
     )
     for reason in advice.reasons:
         print(reason)
@@ -90,6 +107,7 @@ def advise(
     per_s: float,
     alone_ms: float,
     wait_ms_max: float,
+    words: tuple[str, str] = ANSWERED,
 ) -> Advice:
     """What follows from the sweeps, with Little's law beside them.
 
@@ -98,7 +116,8 @@ def advise(
         deep: By mailbox, with the concurrency that best_concurrency finds.
         per_s: Of the load.
         alone_ms: What a call takes that has nobody beside it.
-        wait_ms_max: What the slowest percent of callers may wait.
+        wait_ms_max: What the slowest percent of callers, or events, may wait.
+        words: Of which kind they are.
     """
     concurrency = best_concurrency(wide)
     in_flight = per_s * alone_ms / 1000
@@ -109,8 +128,8 @@ def advise(
     mailbox = whole[0].at if whole else quick[-1].at
     at_mailbox = next(one.seen for one in deep if one.at == mailbox)
     why_wide = (
-        f"concurrency {concurrency}: {chosen.per_s:.0f} of {per_s:.0f} requests a second were "
-        f"answered, and more at a time answers hardly more. Little's law asks for {in_flight:.1f} "
+        f"concurrency {concurrency}: {chosen.per_s:.0f} of {per_s:.0f} {words[0]} a second were "
+        f"{words[1]}, and more at a time does hardly more. Little's law asks for {in_flight:.1f} "
         f"in flight ({per_s:.0f} a second, {alone_ms:.2f} ms each)."
     )
     why_deep = (
@@ -168,16 +187,40 @@ def _measure(
             settings,
             data=Path(folder) / "store",
             ready="/readyz",
-            env={"MOTIA_INFRASTRUCTURE": str(file), "MOTIA_CONNECTIONS_PER_ADDRESS_MAX": "100000"},
+            env={
+                "MOTIA_INFRASTRUCTURE": str(file),
+                "MOTIA_CONNECTIONS_PER_ADDRESS_MAX": "100000",
+                "MOTIA_CONTROL_TOKEN": TOKEN,
+            },
         ) as server:
             rate = per_s or options.per_s
-            load(server.port, [request], per_s=min(rate, TRICKLE_PER_S), seconds=0.5)
-            return load(server.port, [request], per_s=rate, seconds=options.seconds)
+            run: Callable[..., Seen] = functools.partial(load, server.port)
+            if _is_of_events(options):
+                run = EventLoad(server.port, Path(folder) / "store", step).run
+            run([request], per_s=min(rate, TRICKLE_PER_S), seconds=0.5)
+            return run([request], per_s=rate, seconds=options.seconds)
 
 
-def _sweep(name: str, settings: Sequence[int], measure: Callable[[int], Seen]) -> list[Point]:
+def _is_of_events(options: argparse.Namespace) -> bool:
+    return bool(options.events or options.topic)
+
+
+def _request_of(options: argparse.Namespace) -> Request:
+    if options.topic:
+        data = msgspec.json.decode(options.body or "null")
+        body = msgspec.json.encode({"topic": options.topic, "data": data}).decode()
+        return Request(path="/emit", method="POST", body=body, token=TOKEN)
+    return Request(path=options.url, method=options.method.upper(), body=options.body)
+
+
+def _sweep(
+    name: str,
+    settings: Sequence[int],
+    measure: Callable[[int], Seen],
+    words: tuple[str, str],
+) -> list[Point]:
     points = []
-    print(f"\n{name:>12} {'answered/s':>11} {'p50 ms':>9} {'p99 ms':>9} {'refused':>9}")
+    print(f"\n{name:>12} {words[1] + '/s':>11} {'p50 ms':>9} {'p99 ms':>9} {'refused':>9}")
     for at in settings:
         seen = measure(at)
         points.append(Point(at, seen))
@@ -231,11 +274,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("project", type=Path, help="folder that holds steps/ or src/")
     parser.add_argument("--step", required=True, help="the step's file, seen from the project")
-    parser.add_argument("--url", required=True, help="path that is asked for")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--url", help="path that is asked for")
+    what.add_argument("--topic", help="of the events that are emitted")
+    parser.add_argument("--events", action="store_true", help="--step is of events")
     parser.add_argument("--method", default="GET")
-    parser.add_argument("--body", default="", help="JSON")
-    parser.add_argument("--per-s", type=float, default=200.0, help="requests a second")
-    parser.add_argument("--p99-ms", type=float, default=250.0, help="what callers may wait")
+    parser.add_argument("--body", default="", help="JSON; of an event its data")
+    parser.add_argument("--per-s", type=float, default=200.0, help="requests or events a second")
+    parser.add_argument("--p99-ms", type=float, default=250.0, help="what may be waited")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each setting")
     parser.add_argument("--threads", type=int, default=32, help="of the worker")
     parser.add_argument("--write", action="store_true", help=f"into the project's {FILE}")

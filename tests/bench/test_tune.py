@@ -12,13 +12,31 @@ from bench.open_load import Seen
 from bench.tune import Point, advise, best_concurrency, merged_into, table_of
 from tests.e2e.server import write_project
 
-STEP = "steps/quote_step.py"
+STEP, CHARGE = "steps/quote_step.py", "steps/charge_step.py"
 QUOTE = """
 config = {"name": "Quote", "type": "api", "path": "/quote", "method": "GET", "emits": []}
 
 
 async def handler(req, context):
     return {"status": 200, "body": {"cents": 450}}
+"""
+
+
+CHARGING = """
+config = {"name": "Charge", "type": "event", "subscribes": ["ordered"], "emits": []}
+
+
+async def handler(order, context):
+    if order.get("fails"):
+        raise ValueError("no money")
+"""
+ORDERING = """
+config = {"name": "Order", "type": "api", "path": "/order", "method": "POST", "emits": ["ordered"]}
+
+
+async def handler(req, context):
+    await context.emit({"topic": "ordered", "data": req["body"]})
+    return {"status": 202, "body": {}}
 """
 
 
@@ -88,3 +106,44 @@ def test_a_project_is_swept_and_its_settings_written(
     assert written[STEP]["mailbox"]["size"] in (4, 8)
     assert "Little's law" in said
     assert (tmp_path / "out" / "rows.jsonl").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "load",
+    [
+        ["--topic", "ordered"],
+        ["--url", "/order", "--method", "POST", "--events"],
+    ],
+    ids=["topic", "url"],
+)
+def test_a_step_of_events_is_swept_by_what_it_handles(
+    load: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    files = {CHARGE: CHARGING, "steps/order_step.py": ORDERING}
+    project = write_project(tmp_path / "shop", files)
+    monkeypatch.setattr(tune, "CONCURRENCIES", (1, 2))
+    monkeypatch.setattr(tune, "MAILBOXES", (4, 8))
+    words = [str(project), "--step", CHARGE, *load, "--body", '{"id": 1}', "--per-s", "50"]
+
+    tune.main([*words, "--seconds", "0.5", "--write", "--out", str(tmp_path / "out")])
+
+    said = capfd.readouterr().out
+    assert "of 50 events a second were handled" in said
+    written = tomllib.loads((project / "infrastructure.toml").read_text())
+    assert written[CHARGE]["concurrency"] in (1, 2)
+    handled = [float(row.split()[1]) for row in said.splitlines() if row.split()[:1] == ["2"]]
+    assert 25 < handled[0] < 100
+
+
+@pytest.mark.slow
+def test_a_load_that_does_not_reach_the_step_is_said_to(tmp_path: Path) -> None:
+    files = {CHARGE: CHARGING, STEP: QUOTE}
+    project = write_project(tmp_path / "shop", files)
+    words = [str(project), "--step", CHARGE, "--topic", "another", "--seconds", "0.3"]
+
+    with pytest.raises(SystemExit, match=f"nothing ran {CHARGE}"):
+        tune.main([*words, "--out", str(tmp_path / "out")])
