@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -37,6 +38,8 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         return []
     if path == "/lent/hang":
         time.sleep(2.0)
+    if path.endswith("/nap"):
+        time.sleep(random.choice((0.001, 0.004, 0.006, 0.05)))
     if path.endswith("/boom"):
         raise RuntimeError("hunter2")
     if path == "/slow":
