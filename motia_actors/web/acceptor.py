@@ -21,6 +21,10 @@ SHARE_S = 0.001
 REST_S = 1.0
 """So long it leaves those that come where they are, when the process has no room for them."""
 HANDSHAKE_S_MAX = 10.0
+HANDSHAKES_MAX = 256
+"""At a time; more, and the one that has waited longest ends. Else who never shakes hands, and so
+is no connection that counts, could take all files that the process may open.
+"""
 
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -48,7 +52,7 @@ class Acceptor:
         is_shared: bool,
     ) -> None:
         self._poller, self._listener, self._serve, self._context = poller, listener, serve, context
-        self._handshakes: set[_Handshake] = set()
+        self._handshakes: dict[_Handshake, None] = {}  # The oldest first.
         self._is_shared, self._take_max, self._resumed_s = is_shared, ACCEPT_MAX, 0.0
         self._is_closed = False
         listener.setblocking(False)
@@ -104,10 +108,12 @@ class Acceptor:
         except OSError:  # The client is gone already.
             sock.close()
             return
-        self._handshakes.add(_Handshake(self._poller, secure, self._shaken))
+        if len(self._handshakes) >= HANDSHAKES_MAX:
+            next(iter(self._handshakes)).end()
+        self._handshakes[_Handshake(self._poller, secure, self._shaken)] = None
 
     def _shaken(self, handshake: _Handshake, *, is_done: bool) -> None:
-        self._handshakes.discard(handshake)
+        self._handshakes.pop(handshake, None)
         if is_done:
             self._serve(handshake.sock)
 

@@ -237,9 +237,20 @@ class Connection(asyncio.Protocol):
         if is_last or not exchange.keeps_alive:
             self._close()
             return
-        self._phase, self.due_s = WAITING, self._service.now_s() + self._service.cfg.keepalive
-        if self._buffer:
-            self._advance()
+        self._phase = WAITING
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Take the next request, if the client has read enough of what it asked for before."""
+        if self._is_full:
+            return
+        if self._phase == WAITING:
+            if self._service.is_leaving and not self._buffer:
+                self._close()
+                return
+            self.due_s = self._service.now_s() + self._service.cfg.keepalive
+            if self._buffer:
+                self._advance()
         if self._phase != BUSY and not self._is_full:
             self._resume_reading()
 
@@ -277,8 +288,7 @@ class Connection(asyncio.Protocol):
         """It has caught up."""
         self._is_full = False
         self._give_room()
-        if self._phase != BUSY:
-            self._resume_reading()
+        self._go_on()
 
     def _give_room(self) -> None:
         if self._exchange is not None and self._exchange.room is not None:
@@ -315,7 +325,7 @@ class Connection(asyncio.Protocol):
 
     def begin_leave(self, due_s: float) -> None:
         """The worker leaves: end with the request in hand, or at due_s without one."""
-        if self._phase == WAITING:
+        if self._phase == WAITING and not self._is_full:
             self.due_s = min(self.due_s, due_s)
         elif self._taken is not None:
             self._taken.begin_close()

@@ -155,10 +155,11 @@ class Exchange:
         self.environ["motia_actors.on_wait"] = self._begin_wait
         self._host.poller.lend(self)
 
-    def _begin_wait(self) -> None:
+    def _begin_wait(self) -> bool:
+        """Let others be served meanwhile; False where they cannot."""
         if self.is_lent:
-            self.is_lent = False
-            self._host.poller.cede()
+            self.is_lent = not self._host.poller.cede()
+        return not self.is_lent
 
     def finish(self) -> None:
         """Write the answer of a thread that was lent; the poller calls."""
@@ -191,7 +192,8 @@ class Exchange:
     def _flush(self) -> None:
         if self.is_cut or self._settled.locked():
             raise _CutError
-        self._begin_wait()
+        if not self._begin_wait():
+            return  # Room is for the poller to give: with nobody to lead it would never come.
         data, self._parts, self._size = b"".join(self._parts), [], 0
         room = self.room = self.room or Signal()
         self._host.send(self, data, is_end=False)

@@ -18,6 +18,7 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable
+from threading import get_ident
 from typing import Protocol
 
 from motia_actors.threads import NativeThread, Signal, allocate_lock
@@ -90,6 +91,7 @@ class Poller:
         self._is_waiting = self._is_stopped = False
         self._claim: list[None] = []
         """Full while the leader's thread is lent; who takes out what is in it leads from then."""
+        self._leader = 0
         self._is_watched = self._is_ceded = False
         self._bench = allocate_lock()
         """Held by the thread that stands by."""
@@ -177,17 +179,25 @@ class Poller:
             with contextlib.suppress(BlockingIOError):
                 os.write(self._wake_in, b"1")
 
-    def cede(self) -> None:
-        """Called by a job that is about to wait: let another thread lead."""
+    def cede(self) -> bool:
+        """Called by a job that is about to wait: let another thread lead.
+
+        False where no thread is to be had, and nobody leads until the job is done.
+        """
         claim = self._claim
+        # Looked at after the claim: that of another leader, who may be lent too, is not ours.
+        if self._leader != get_ident():
+            return True
         try:
             claim.pop()
         except IndexError:
-            return  # One does already.
+            return True  # One does already.
         self._is_ceded = True
-        if not self._rouse():
-            self._is_ceded = False
-            claim.append(None)
+        if self._rouse():
+            return True
+        self._is_ceded = False
+        claim.append(None)
+        return False
 
     # The threads.
 
@@ -262,6 +272,7 @@ class Poller:
     def _lead(self) -> None:
         """Wait and call, until the end or until another thread does so."""
         ready, soon, jobs = self._ready, self._soon, self._jobs
+        self._leader = get_ident()
         while True:
             while ready:
                 watch, events = ready.popleft()

@@ -72,7 +72,6 @@ class Service(Host):
         self._per_address_max = connections_per_address_max
         self._per_address: Counter[str] = Counter()
         self._returned: deque[tuple[Exchange, bytes | None, bool]] = deque()
-        self._is_woken = False
 
     def admit(self, connection: Connection) -> bool:
         """Count a connection; False where there are too many."""
@@ -133,7 +132,11 @@ class Service(Host):
         if is_end and exchange.take_over is None and exchange.room is None:
             sent = exchange.owner.send_now(data)
             if sent == len(data):
-                self._return((exchange, b"", True), is_urgent=exchange.owner.has_more(exchange))
+                self._return((exchange, b"", True), is_urgent=False)
+                # Looked at when it is there: what the poller read before, it does not look at
+                # again, and what it reads later makes it look.
+                if exchange.owner.has_more(exchange):
+                    self.poller.wake()
                 return
             data = data[sent:]
         self._return((exchange, data, is_end))
@@ -146,15 +149,12 @@ class Service(Host):
 
     def _return(self, item: tuple[Exchange, bytes | None, bool], *, is_urgent: bool = True) -> None:
         self._returned.append(item)
-        # Said after the item is there: the poller lowers the flag before it looks.
-        if not self._is_woken:
-            self._is_woken = True
-            self.poller.call_in_time(self._take_returned)
+        # Once for each: of those that share one call, the second could come before it is there.
+        self.poller.call_in_time(self._take_returned)
         if is_urgent:
             self.poller.wake()
 
     def _take_returned(self) -> None:
-        self._is_woken = False
         returned = self._returned
         for _ in range(len(returned)):
             exchange, data, is_end = returned.popleft()

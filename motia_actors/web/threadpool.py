@@ -6,10 +6,13 @@ for each other. So while one is awake, another is woken only for what it has not
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 
 from motia_actors.threads import Lock, NativeThread, allocate_lock
+
+logger = logging.getLogger(__name__)
 
 Job = Callable[[], bool]
 """Does one piece of work; answers False where its thread has been replaced meanwhile."""
@@ -32,18 +35,23 @@ class ThreadPool:
         self._later, self._is_looking = later, False
         self._size, self._waiting_max = size, waiting_max
         self._count = 0
+        """Threads that take jobs; one that has been replaced is none of them."""
+        self._counting = allocate_lock()
         # Taking from a deque and adding to it are single steps that need no lock.
         self._jobs: deque[Job | None] = deque()
         self._asleep: deque[Lock] = deque()
 
     def give_nowait(self, job: Job) -> bool:
-        """Let a thread do job; False where too many wait already."""
+        """Let a thread do job; False where too many wait already, or no thread can be had."""
         is_full = self._count >= self._size and not self._asleep
         if is_full and len(self._jobs) >= self._waiting_max:
             return False
         self._jobs.append(job)
         if len(self._asleep) >= self._count:
             self._wake()
+            if not self._count:
+                self._jobs.pop()  # Nobody is there to have taken it.
+                return False
         elif not self._is_looking:
             self._is_looking = True
             self._later(self._look)
@@ -52,18 +60,21 @@ class ThreadPool:
     def _look(self) -> None:
         self._is_looking = False
         for _ in range(len(self._jobs)):
-            self._wake()
+            if not self._wake():
+                return
 
-    def _wake(self) -> None:
+    def _wake(self) -> bool:
         try:
             # The last to fall asleep: its memory is the warmest.
             self._asleep.pop().release()
         except IndexError:
-            if self._count < self._size:
-                self._start()
+            return self._count < self._size and self._start()
+        return True
 
     def replace(self) -> None:
         """A thread is stuck: let another take its place."""
+        with self._counting:
+            self._count -= 1
         self._start()
 
     def stop(self) -> None:
@@ -73,9 +84,18 @@ class ThreadPool:
         while self._asleep:
             self._asleep.pop().release()
 
-    def _start(self) -> None:
-        self._count += 1
-        NativeThread(self._work, name=f"request-{self._count}").start()
+    def _start(self) -> bool:
+        with self._counting:
+            self._count += 1
+        try:
+            NativeThread(self._work, name=f"request-{self._count}").start()
+        except RuntimeError as error:
+            # Those that there are go on, and the next job tries again.
+            with self._counting:
+                self._count -= 1
+            logger.warning("no thread to answer requests: %s", error)
+            return False
+        return True
 
     def _work(self) -> None:
         wake = allocate_lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -10,6 +11,8 @@ from typing import Any, cast
 from motia_actors.web.loop import LoopThread
 
 LOOP = LoopThread()
+SHEETS = list[str]()
+"""Those that were answered."""
 
 
 class Echo(asyncio.Protocol):
@@ -35,6 +38,8 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         return []
     if path == "/lent/hang":
         time.sleep(2.0)
+    if path.endswith("/nap"):
+        time.sleep(random.choice((0.001, 0.004, 0.006, 0.05)))
     if path.endswith("/boom"):
         raise RuntimeError("hunter2")
     if path == "/slow":
@@ -45,6 +50,13 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     if path.endswith("/big"):
         start_response("200 OK", [("Content-Length", str(8 << 20))])
         return (b"x" * (1 << 20) for _ in range(8))
+    if path.endswith("/sheet"):
+        SHEETS.append(path)
+        start_response("200 OK", [("Content-Length", "60000")])
+        return [b"x" * 60000]
+    if path == "/sheets":
+        start_response("200 OK", [])
+        return [b"%d" % len(SHEETS)]
     body = b"%s %s " % (environ["REQUEST_METHOD"].encode(), path.encode())
     body += environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Length", str(len(body)))])

@@ -308,6 +308,28 @@ def test_a_client_that_does_not_read_a_lent_answer_holds_up_nobody(raw: Raw) -> 
         assert len(rest(client)) > 8 << 20
 
 
+@pytest.mark.parametrize("path", [b"/sheet", b"/lent/sheet"])
+def test_answers_that_nobody_reads_are_not_piled_up(raw: Raw, path: bytes) -> None:
+    asked = 500  # In one piece, and of so many bytes that the kernel does not take a tenth of it.
+
+    def answered() -> bytes:
+        return raw.ask(b"GET /sheets HTTP/1.0\r\n\r\n").rpartition(b"\r\n")[2]
+
+    def is_stuck() -> bool:
+        before = answered()
+        raw.ask(b"GET /slow HTTP/1.0\r\n\r\n")
+        return before == answered() != b"0"
+
+    with raw.connect() as client:
+        request = b"GET %b HTTP/1.1\r\nHost: x\r\n" % path
+        last = request + b"Connection: close\r\n\r\n"
+        client.sendall((request + b"\r\n") * (asked - 1) + last)
+        wait_until(is_stuck, what="it answers no more", limit_s=30.0)
+
+        assert int(answered()) < asked // 2
+        assert rest(client).count(b"HTTP/1.1 200 OK") == asked
+
+
 def test_tls_tells_of_the_end_and_serves_many(tmp_path: Path) -> None:
     cert, key = make_certificate(tmp_path)
     with serving(tmp_path, OURS, "--certfile", str(cert), "--keyfile", str(key), cert=cert) as raw:

@@ -159,3 +159,27 @@ def test_a_client_that_never_shakes_hands_is_cut_and_one_that_speaks_no_tls() ->
     assert not served
     for sock in (silent, rude, listener):
         sock.close()
+
+
+def test_of_too_many_that_never_shake_hands_the_oldest_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("motia_actors.web.acceptor.HANDSHAKES_MAX", 2)
+    listener = socket.create_server(("127.0.0.1", 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    line, served, acceptor = accepting(listener, context=context)
+    clients = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+
+    line.readers[listener.fileno()]()
+
+    clients[0].settimeout(5.0)
+    assert clients[0].recv(10) == b""
+    assert len(line.readers) == 1 + 2
+    for client in clients[1:]:
+        client.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.recv(10)
+    acceptor.close()
+    assert not served
+    for client in clients:
+        client.close()

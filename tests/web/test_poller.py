@@ -290,3 +290,29 @@ def test_its_threads_end_with_it() -> None:
 
     assert not any(one.name == "poller" and one.is_alive() for one in threading.enumerate())
     assert len(list(Path("/proc/self/fd").iterdir())) == before - 3
+
+
+def test_what_lost_the_lead_cedes_none_that_another_has(poller: Poller) -> None:
+    late, beside, over = Signal(), Signal(), Signal()
+
+    def work() -> None:
+        late.wait(WAIT_S_MAX)
+        poller.cede()
+        over.set()
+
+    lost = Task(work).lent_by(poller)
+    assert lost.begun.wait(WAIT_S_MAX)
+    thread_of(poller)  # Another leads now.
+    roused = list[int]()
+    with pytest.MonkeyPatch.context() as patch:
+        # Nobody stands by, and no thread is to be had.
+        patch.setattr(poller, "_rouse", lambda: roused.append(threading.get_ident()))
+        lent = Task(lambda: beside.wait(WAIT_S_MAX)).lent_by(poller)
+        assert lent.begun.wait(WAIT_S_MAX)
+        late.set()
+        assert over.wait(WAIT_S_MAX)
+        beside.set()
+        assert lent.finished.wait(WAIT_S_MAX)
+
+    assert lent.finished_on == [lent.ran_on]
+    assert lost.ran_on not in roused
