@@ -140,8 +140,8 @@ class Exchange:
                     answer.status, answer.headers = self.take_over.status, self.take_over.headers
                 host.log.access(answer, self.head, self.environ, passed)
             host.done(self)
-        # A logger of the user's must not take the thread along.
-        except Exception:
+        # A logger or a hook of the user's must not take the thread along.
+        except BaseException:
             host.log.exception("Exception in the access log")
         # Both name the exchange, which names them: none must wait until the garbage collector
         # finds them, which stops all for a while.

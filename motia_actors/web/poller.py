@@ -344,6 +344,6 @@ class Poller:
 def _call(call: Call) -> None:
     try:
         call()
-    # One connection's trouble is none of the others'.
-    except Exception:
+    # One connection's trouble is none of the others', a SystemExit of a user's hook neither.
+    except BaseException:
         logger.exception("a call of the poller failed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -118,10 +119,13 @@ def test_a_call_that_fails_is_logged_and_the_others_come(
     poller: Poller, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
+        leader = thread_of(poller)
         poller.call_soon_threadsafe(lambda: 1 // 0)
-        thread_of(poller)
+        poller.call_soon_threadsafe(lambda: sys.exit(3))
+        assert thread_of(poller) == leader
 
     assert "ZeroDivisionError" in caplog.text
+    assert "SystemExit" in caplog.text
 
 
 def test_what_is_lent_for_a_moment_runs_and_finishes_on_the_thread_that_leads(
