@@ -233,8 +233,7 @@ class Connection(asyncio.Protocol):
                 self._give_room()
             return
         self._exchange = None
-        is_last = (self._service.is_leaving or self.is_at_eof) and not self._buffer
-        if is_last or not exchange.keeps_alive:
+        if not exchange.keeps_alive:
             self._close()
             return
         self._phase = WAITING
@@ -242,12 +241,13 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Take the next request, if the client has read enough of what it asked for before."""
+        is_last = (self._service.is_leaving or self.is_at_eof) and not self._buffer
+        if is_last and self._phase == WAITING:
+            self._close()
+            return
         if self._is_full:
             return
         if self._phase == WAITING:
-            if self._service.is_leaving and not self._buffer:
-                self._close()
-                return
             self.due_s = self._service.now_s() + self._service.cfg.keepalive
             if self._buffer:
                 self._advance()

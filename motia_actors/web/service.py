@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -71,7 +71,6 @@ class Service(Host):
         )
         self._per_address_max = connections_per_address_max
         self._per_address: Counter[str] = Counter()
-        self._returned: deque[tuple[Exchange, bytes | None, bool]] = deque()
 
     def admit(self, connection: Connection) -> bool:
         """Count a connection; False where there are too many."""
@@ -129,39 +128,21 @@ class Service(Host):
 
     def send(self, exchange: Exchange, data: bytes, *, is_end: bool) -> None:
         """Write, or have the poller write; any thread calls."""
+        owner, is_sent = exchange.owner, False
         if is_end and exchange.take_over is None and exchange.room is None:
-            sent = exchange.owner.send_now(data)
-            if sent == len(data):
-                self._return((exchange, b"", True), is_urgent=False)
-                # Looked at when it is there: what the poller read before, it does not look at
-                # again, and what it reads later makes it look.
-                if exchange.owner.has_more(exchange):
-                    self.poller.wake()
-                return
-            data = data[sent:]
-        self._return((exchange, data, is_end))
+            sent = owner.send_now(data)
+            is_sent, data = sent == len(data), data[sent:]
+        self.poller.call_in_time(lambda: owner.answer(exchange, data, is_end=is_end))
+        # Looked at when the call is there: what the poller read before, it does not look at again,
+        # and what it reads later makes it look.
+        if not is_sent or owner.has_more(exchange):
+            self.poller.wake()
 
     def desert(self, exchange: Exchange) -> None:
         """Have the poller answer for a thread that is stuck, and start another."""
         if not exchange.is_on_poller:  # That one sees to itself.
             self._pool.replace()
-        self._return((exchange, None, True))
-
-    def _return(self, item: tuple[Exchange, bytes | None, bool], *, is_urgent: bool = True) -> None:
-        self._returned.append(item)
-        # Once for each: of those that share one call, the second could come before it is there.
-        self.poller.call_in_time(self._take_returned)
-        if is_urgent:
-            self.poller.wake()
-
-    def _take_returned(self) -> None:
-        returned = self._returned
-        for _ in range(len(returned)):
-            exchange, data, is_end = returned.popleft()
-            if data is None:
-                exchange.owner.desert(exchange)
-            else:
-                exchange.owner.answer(exchange, data, is_end=is_end)
+        self.poller.call_soon_threadsafe(lambda: exchange.owner.desert(exchange))
 
 
 def _never(_environ: dict[str, Any]) -> bool:
