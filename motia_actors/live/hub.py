@@ -46,6 +46,7 @@ class Live:
         door: Who may connect and join.
         limits: What clients may cost.
         offload: Runs what blocks, for servers whose event loop must not; None runs it here.
+        thread: What serves them; None: a loop on a thread of its own.
     """
 
     def __init__(
@@ -57,11 +58,12 @@ class Live:
         *,
         limits: LiveLimits | None = None,
         offload: Offload | None = None,
+        thread: LoopThread | None = None,
     ) -> None:
         self.store, self.clock = store, clock
         self.limits = limits or LiveLimits()
         self._offload = offload
-        self.thread = LoopThread()
+        self.thread = thread or LoopThread()
         self.desk = Desk(catalog, clock, door, self.thread)
         self._rooms: Rooms | None = None
         self._guests: set[Guest] = set()

@@ -12,12 +12,16 @@ JOIN_S_MAX = 5.0
 
 
 class LoopThread:
-    """Starts with the first call, after any fork. Any thread may call it."""
+    """Starts with the first call, after any fork. Any thread may call it.
 
-    def __init__(self) -> None:
+    Args:
+        loop: One that somebody else runs; None: its own.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._lock = allocate_lock()
         self._is_stopped = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = loop
         self._thread: NativeThread | None = None
 
     @property
@@ -34,17 +38,6 @@ class LoopThread:
     def is_running(self) -> bool:
         """Somebody used it, and it was not stopped."""
         return self._loop is not None
-
-    @property
-    def is_own(self) -> bool:
-        """It runs on a thread of ours, so that it goes on until it is stopped."""
-        return self._thread is not None
-
-    def adopt(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Use a loop that somebody else runs, unless there is one already."""
-        with self._lock:
-            if self._loop is None:
-                self._loop = loop
 
     def call(self, function: Callable[[], object]) -> None:
         """Run function on the loop's thread, soon; once it was stopped, not at all."""

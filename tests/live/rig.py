@@ -20,6 +20,7 @@ from motia_actors.steps.catalog import Catalog
 from motia_actors.steps.config import Stream
 from motia_actors.store import Store, StreamSet
 from motia_actors.stores.memory import MemoryStore
+from motia_actors.web.loop import LoopThread
 from motia_actors.web.sockets import SocketLimits, WebSocket
 from tests.web.test_sockets import Wire, parsed, text, wired
 
@@ -48,8 +49,8 @@ class Rig:
         handlers = {} if can_access is None else {stream.id: can_access}
         catalog = Catalog(root=cast("Any", None), streams=(stream,), handlers=handlers)
         door = Doorkeeper(_at_once, authenticate=authenticate)
-        self.live = Live(self.store, clock, lambda: catalog, door, limits=limits)
-        self.live.thread.adopt(asyncio.get_running_loop())
+        thread = LoopThread(asyncio.get_running_loop())
+        self.live = Live(self.store, clock, lambda: catalog, door, limits=limits, thread=thread)
 
     def client(self, admitted: Pass | None = None) -> Socket:
         return Socket(self, admitted or Pass())
