@@ -50,6 +50,8 @@ from motia_actors.web.streaming import Streaming, Streams, watch_client
 from motia_actors.web.uploads import UPLOADS, Uploads, remove_files
 from motia_actors.web.watch import RequestWatch
 
+ON_WAIT = "motia_actors.on_wait"
+"""Key of the environment: what to call before the request's thread waits."""
 _PROBLEMS_MAX = 100
 
 
@@ -255,7 +257,7 @@ class _StepEndpoint:
                     route.step_id,
                     call,
                     desert=late_answer(environ),
-                    on_wait=environ.get("motia_actors.on_wait"),
+                    on_wait=environ.get(ON_WAIT),
                 )
             else:
                 outcome = front.offload(lambda: front.asker.ask(route.step_id, call))
@@ -317,6 +319,9 @@ class _StepEndpoint:
             return
         watch_client(req.env, streaming)
         if not streaming.is_events:
+            begin_wait = req.env.get(ON_WAIT)
+            if begin_wait is not None:
+                begin_wait()
             try:
                 streaming.prepare()
             except OSError:

@@ -75,6 +75,18 @@ def test_a_failure_before_the_first_piece_is_a_500() -> None:
     assert pieces.closed
 
 
+def test_who_waits_for_the_first_piece_says_so_before() -> None:
+    pieces, pulled = Given(b"a"), list[int]()
+    steps = Steps()
+    steps.add("GET", "/a", answering({"status": 200, "body": pieces, "headers": None}))
+
+    extras = {"motia_actors.on_wait": lambda: pulled.append(pieces.pulled)}
+    answer = steps.client().simulate_get("/a", extras=extras)
+
+    assert answer.content == b"a"
+    assert pulled == [0]
+
+
 def test_nothing_is_asked_for_that_the_client_did_not_take() -> None:
     pieces = Given(b"a", b"b", b"c")
     streaming, _ = begin(pieces)
