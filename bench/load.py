@@ -46,9 +46,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         lines = [f"{self.method} {self.path} HTTP/1.1", "Host: 127.0.0.1"]
         if self.token:
             lines.append(f"Authorization: Bearer {self.token}")
-        if self.body:
-            lines += ["Content-Type: application/json", f"Content-Length: {len(self.body)}"]
-        return "\r\n".join([*lines, "", self.body]).encode()
+        body = self.body.encode()
+        if body:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):

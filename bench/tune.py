@@ -89,9 +89,8 @@ def main(arguments: Sequence[str]) -> None:
     print(f"\n{text}")
     _plot(options, arguments, {"concurrency": wide, "mailbox": deep})
     if options.write:
-        path = project / FILE
-        path.write_text(merged_into(path.read_text() if path.exists() else "", text), "utf-8")
-        print(f"written into {path}")
+        (project / FILE).write_text(with_table(project, text), "utf-8")
+        print(f"written into {project / FILE}")
 
 
 def best_concurrency(points: Sequence[Point]) -> int:
@@ -166,6 +165,12 @@ def merged_into(text: str, table: str) -> str:
     return f"{before}\n\n{table}" if before else table
 
 
+def with_table(project: Path, table: str) -> str:
+    """The project's infrastructure.toml, with table in it."""
+    path = project / FILE
+    return merged_into(path.read_text("utf-8") if path.exists() else "", table)
+
+
 def _measure(
     project: Path,
     step: str,
@@ -178,9 +183,8 @@ def _measure(
 ) -> Seen:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         file = Path(folder) / FILE
-        file.write_text(
-            table_of(step, Advice(concurrency=concurrency, mailbox=mailbox, reasons=()))
-        )
+        tried = Advice(concurrency=concurrency, mailbox=mailbox, reasons=())
+        file.write_text(with_table(project, table_of(step, tried)), "utf-8")
         settings = GunicornSettings(worker_class=OUR_WORKER, threads=options.threads)
         with serving_project(
             project,

@@ -157,6 +157,12 @@ def test_a_post_says_how_long_its_body_is() -> None:
     assert text.endswith('\r\n\r\n{"a": 1}')
 
 
+def test_the_length_of_a_body_is_counted_in_bytes() -> None:
+    data = Request(path="/users", method="POST", body='"ä"').to_bytes()
+
+    assert b"Content-Length: 4\r\n" in data
+
+
 @pytest.mark.skipif(filesystem(SHARED_MEMORY) not in IN_MEMORY, reason="no tmpfs here")
 def test_a_folder_in_memory_is_refused() -> None:
     with (

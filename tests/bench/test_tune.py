@@ -89,6 +89,18 @@ def test_a_table_takes_the_place_of_the_steps_former_one_and_no_other() -> None:
     assert merged_into("", table_of(STEP, advice)) == table_of(STEP, advice)
 
 
+def test_what_the_project_says_of_its_other_steps_holds_while_one_is_tuned(tmp_path: Path) -> None:
+    other = '["steps/other_step.py"]\nconcurrency = 2\n'
+    (tmp_path / "infrastructure.toml").write_text(other)
+
+    text = tune.with_table(tmp_path, f'["{STEP}"]\nconcurrency = 8\n')
+
+    assert tomllib.loads(text) == {
+        "steps/other_step.py": {"concurrency": 2},
+        STEP: {"concurrency": 8},
+    }
+
+
 @pytest.mark.slow
 def test_a_project_is_swept_and_its_settings_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
