@@ -8,12 +8,11 @@ import os
 import resource
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -23,6 +22,7 @@ from motia_actors.web.sockets import CLOSE_S_MAX
 from tests.battery.day_steps import GREET
 from tests.battery.shop import Customer
 from tests.battery.test_slow_reader import closing_of, deaf_client, rss_mb
+from tests.e2e.beside import Beside
 from tests.e2e.server import Server, wait_until
 
 LIMIT_S = 30.0
@@ -78,7 +78,7 @@ def address(server: Server) -> str:
     return f"ws://127.0.0.1:{server.port}/"
 
 
-class Listener(threading.Thread):
+class Listener(Beside):
     """Hears a room, on a new connection after each that ended, and the last number of each item."""
 
     def __init__(self, server: Server) -> None:
@@ -86,29 +86,21 @@ class Listener(threading.Thread):
         self.heard: dict[str, int] = {}
         self.joins = 0
         self.back: list[str] = []
-        self._server, self._is_done = server, threading.Event()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._is_done.set()
-        self.join()
+        self._server = server
 
     def run(self) -> None:
         """Listen."""
-        while not self._is_done.is_set():
+        while not self.is_done:
             try:
                 with connect(address(self._server)) as client:
                     client.send(json.dumps({"type": "join", "data": ROOM}))
                     self.joins += 1
                     self._listen(client)
             except (OSError, WebSocketException):
-                self._is_done.wait(0.02)
+                self.pause(0.02)
 
     def _listen(self, client: ClientConnection) -> None:
-        while not self._is_done.is_set():
+        while not self.is_done:
             with contextlib.suppress(TimeoutError):
                 event = json.loads(client.recv(timeout=0.1))["event"]
                 if event["type"] == "sync":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.battery.shop import queue_step
 from tests.e2e.test_live import STREAM
 
 ORDER = """
@@ -33,29 +34,10 @@ config = {
 async def handler(event, context):
     await context.state.set("count", f"{event['customer']}.{event['number']}", 1)
 """
-QUEUE = """
-config = {
-    "name": "Queue", "type": "event", "subscribes": ["order"], "emits": [],
-    "infrastructure": {
-        "queue": {
-            "type": "fifo", "maxRetries": 10000, "backoff": {"type": "fixed", "delay": 0.05},
-        },
-    },
-}
-
-
-async def handler(event, context):
-    customer, number = event["customer"], event["number"]
-    name = f"{customer}.{number}"
-    if number % 25 == 0 and not await context.state.get("tried", name):
-        await context.state.set("tried", name, True)
-        raise RuntimeError("not yet")
-    last = await context.state.get("last", customer) or 0
-    if number < last:
-        await context.state.set("overtaken", name, last)
-    await context.state.set("last", customer, number)
-    await context.state.set("queue", name, 1)
-"""
+QUEUE = queue_step(
+    '{"type": "fifo", "maxRetries": 10000, "backoff": {"type": "fixed", "delay": 0.05}}',
+    every=25,
+)
 MIRROR = """
 export const config = {
   name: 'Mirror', type: 'event', subscribes: ['order'], emits: [],

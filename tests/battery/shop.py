@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
-from typing import Self
 
 from motia_actors.clock import SystemClock
 from motia_actors.store import Store
 from motia_actors.stores.lmdb import LmdbStore
 from tests.battery.crew import note
+from tests.e2e.beside import Beside
 from tests.e2e.server import OWN, Server, wait_until, workers, write_project
 from tests.stores.driving import driven
 
@@ -43,18 +42,20 @@ async def handler(event, context):
     await context.state.set("count", f"{event['customer']}.{event['number']}", 1)
 """
 
-# One in seven fails at first, and all the later ones of its group have to wait for it.
-QUEUE = """
-config = {
+
+def queue_step(queue: str, *, every: int) -> str:
+    """A step of FIFO groups: one run in so many fails at first, and all the later ones wait."""
+    return f"""
+config = {{
     "name": "Queue", "type": "event", "subscribes": ["order"], "emits": [],
-    "infrastructure": {"queue": {"type": "fifo", "backoff": {"type": "fixed", "delay": 0.05}}},
-}
+    "infrastructure": {{"queue": {queue}}},
+}}
 
 
 async def handler(event, context):
     customer, number = event["customer"], event["number"]
-    name = f"{customer}.{number}"
-    if number % 7 == 0 and not await context.state.get("tried", name):
+    name = f"{{customer}}.{{number}}"
+    if number % {every} == 0 and not await context.state.get("tried", name):
         await context.state.set("tried", name, True)
         raise RuntimeError("not yet")
     last = await context.state.get("last", customer) or 0
@@ -63,6 +64,12 @@ async def handler(event, context):
     await context.state.set("last", customer, number)
     await context.state.set("queue", name, 1)
 """
+
+
+QUEUE = queue_step(
+    '{"type": "fifo", "backoff": {"type": "fixed", "delay": 0.05}}',
+    every=7,
+)
 
 FILES = {"steps/order_step.py": ORDER, "steps/count_step.py": COUNT, "steps/queue_step.py": QUEUE}
 
@@ -97,7 +104,7 @@ def keys(store: Store, group: str) -> set[str]:
     return {item.key for item in store.state.group(group)}
 
 
-class Customer(threading.Thread):
+class Customer(Beside):
     """Places numbered orders, one after the other, and notes which were acknowledged."""
 
     def __init__(self, server: Server, name: str, *, pause_s: float = 0.0) -> None:
@@ -105,28 +112,20 @@ class Customer(threading.Thread):
         self.orders: set[str] = set()
         self.statuses: set[int] = set()
         self.broken_count = 0
-        self._server, self._name, self._is_done = server, name, threading.Event()
+        self._server, self._name = server, name
         self._pause_s = pause_s
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._is_done.set()
-        self.join()
 
     def run(self) -> None:
         """Shop."""
         number = 0
         with self._server.client() as client:
-            while not self._is_done.wait(self._pause_s):
+            while not self.pause(self._pause_s):
                 number += 1
                 try:
                     answer = client.post(f"/orders/{self._name}/{number}", {})
                 except (OSError, HTTPException):
                     self.broken_count += 1
-                    self._is_done.wait(0.01)
+                    self.pause(0.01)
                     continue
                 self.statuses.add(answer.status)
                 if answer.status == 202:

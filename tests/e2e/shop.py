@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection
 from http.client import HTTPException
 from pathlib import Path
-from typing import Self
 
+from tests.e2e.beside import Beside
 from tests.e2e.server import EXAMPLES, Server, copy_project, wait_until
 
 ORDER = {"item": "coffee", "quantity": 3}
@@ -36,24 +35,16 @@ def wait_until_shipped(server: Server, order_ids: Collection[str]) -> None:
     wait_until(lambda: shipped(server) >= set(order_ids), what="every order was shipped")
 
 
-class Customer(threading.Thread):
+class Customer(Beside):
     """Places orders, one after the other, until left; what was not acknowledged does not count."""
 
     def __init__(self, server: Server) -> None:
         super().__init__()
-        self.server, self.order_ids, self._is_done = server, set[str](), threading.Event()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._is_done.set()
-        self.join()
+        self.server, self.order_ids = server, set[str]()
 
     def run(self) -> None:
         """Shop."""
-        while not self._is_done.is_set():
+        while not self.is_done:
             try:
                 answer = self.server.post("/orders", ORDER)
             except (OSError, HTTPException):

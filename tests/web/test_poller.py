@@ -27,14 +27,6 @@ def poller() -> Iterator[Poller]:
     poller.stop()
 
 
-@pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    with ours, theirs:
-        yield ours, theirs
-
-
 def thread_of(poller: Poller) -> int:
     """The thread that leads."""
     found, told = list[int](), Signal()

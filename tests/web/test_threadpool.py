@@ -31,6 +31,21 @@ def no_thread(_thread: NativeThread) -> None:
     raise RuntimeError("can't start new thread")
 
 
+def stuck_in(pool: ThreadPool) -> Lock:
+    """Have a thread of the pool stuck until this is released; it ends then."""
+    began, gate = Signal(), allocate_lock()
+    gate.acquire()
+
+    def stuck() -> bool:
+        began.set()
+        gate.acquire()
+        return False
+
+    pool.give_nowait(stuck)
+    assert began.wait(WAIT_S_MAX)
+    return gate
+
+
 def test_a_job_behind_a_busy_thread_goes_to_another() -> None:
     pool, gate, ran = make_pool(size=2, waiting_max=5), allocate_lock(), Signal()
     gate.acquire()
@@ -81,16 +96,8 @@ def test_a_job_over_the_limit_is_refused_while_every_thread_is_busy() -> None:
 
 
 def test_a_stuck_thread_is_replaced_and_ends_when_it_comes_back() -> None:
-    pool, began, gate, ran = make_pool(waiting_max=1), Signal(), allocate_lock(), Signal()
-    gate.acquire()
-
-    def stuck() -> bool:
-        began.set()
-        gate.acquire()
-        return False
-
-    pool.give_nowait(stuck)
-    assert began.wait(WAIT_S_MAX)
+    pool, ran = make_pool(waiting_max=1), Signal()
+    gate = stuck_in(pool)
 
     def run() -> bool:
         ran.set()
@@ -156,16 +163,8 @@ def test_without_a_thread_to_be_had_a_job_is_refused_and_the_next_tries_again(
 def test_where_no_thread_can_take_a_stuck_ones_place_the_next_job_gets_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pool, began, gate, ran = make_pool(waiting_max=5), Signal(), allocate_lock(), Signal()
-    gate.acquire()
-
-    def stuck() -> bool:
-        began.set()
-        gate.acquire()
-        return False
-
-    pool.give_nowait(stuck)
-    assert began.wait(WAIT_S_MAX)
+    pool, ran = make_pool(waiting_max=5), Signal()
+    gate = stuck_in(pool)
     with monkeypatch.context() as limit:
         limit.setattr(NativeThread, "start", no_thread)
         pool.replace()
