@@ -314,7 +314,9 @@ class Proposer:
 
     def _keep(self) -> None:
         """Have the outbox keep what is under way, and keep the promises that allows."""
-        sealed_all = [sealed for sealed in self.channel.window if not sealed.is_kept]
+        # What was read in the log waits for its acknowledgement, too, and that may be lost.
+        under_way = (*self._applied, *self.channel.window)
+        sealed_all = [sealed for sealed in under_way if not sealed.is_kept]
         if not sealed_all:
             return
         if not any(one.early is not None for sealed in sealed_all for one in sealed.pendings):
