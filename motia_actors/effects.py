@@ -15,7 +15,7 @@ from motia_actors.clock import Clock
 from motia_actors.errors import InvalidInputError, UnknownStreamError, UsageError
 from motia_actors.messages import Call, Event, Target, Trace
 from motia_actors.payload import decode, encode
-from motia_actors.promise import Promise, all_of
+from motia_actors.promise import Mapped, Promise, all_of
 from motia_actors.runner import Effects
 from motia_actors.state_effects import StateEffects
 from motia_actors.steps.config import Step
@@ -275,16 +275,7 @@ class CallEffects(StateEffects, Effects):
         elif len(self._pending) >= _PENDING_COUNT:
             self._pending = [one for one in self._pending if _is_open(one)]
         self._pending.append(committed)
-        mapped: Promise[Any] = Promise()
-
-        def done(promise: Promise[list[object]]) -> None:
-            if promise.error is not None:
-                mapped.set_error(promise.error)
-            else:
-                _set(mapped, lambda: answer(cast("T", promise.result()[0])))
-
-        committed.on_done(done)
-        return mapped
+        return Mapped(committed, lambda answers: answer(cast("T", answers[0])))
 
     def _known(self, stream: str) -> Validator | None:
         try:
@@ -304,13 +295,6 @@ class CallEffects(StateEffects, Effects):
 def _is_open(promise: Promise[list[object]]) -> bool:
     """Whether it runs, or failed and somebody must hear of it."""
     return not promise.is_done or promise.error is not None
-
-
-def _set(promise: Promise[Any], make: Callable[[], Any]) -> None:
-    try:
-        promise.set(make())
-    except Exception as error:  # noqa: BLE001 (whoever waits must hear of it)
-        promise.set_error(error)
 
 
 def _none(_: object) -> None:

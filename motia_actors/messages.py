@@ -101,14 +101,27 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taker(Protocol):
-    """Takes deliveries of events in the commit that puts them. Called on the writer's thread."""
+    """Takes deliveries of events in the commit that puts them.
+
+    Called on the writer's thread, where nothing else is said.
+    """
 
     def reserve(self, step: str) -> float | None:
         """Keep a run free: for how many seconds to lease what will take it, None if none is."""
         ...
 
-    def take(self, delivery: Delivery) -> None:
-        """The delivery that a run was kept for, now on disk."""
+    def reserve_brief(self, step: str) -> bool:
+        """Keep a run free for a delivery that is likely to be done in a moment. Any thread.
+
+        Not where something of the step waits, as far as is known here.
+        """
+        ...
+
+    def take(self, delivery: Delivery, *, renew_s: float | None = None) -> None:
+        """The delivery that a run was kept for, now on disk; it is renewed after renew_s.
+
+        None: as any lease is.
+        """
         ...
 
     def give_up(self, step: str) -> None:

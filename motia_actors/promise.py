@@ -79,6 +79,10 @@ class Promise(Generic[T]):
                 return
         callback(self)
 
+    def watch(self, callback: Callable[[Promise[T]], None]) -> None:
+        """Call callback as on_done does, without a wish that it be soon."""
+        Promise.on_done(self, callback)
+
     def _wait(self, timeout_s: float | None) -> None:
         waiter = allocate_lock()
         waiter.acquire()
@@ -107,6 +111,47 @@ class Promise(Generic[T]):
             for callback in callbacks:
                 callback(self)
         return True
+
+
+class Mapped(Promise[T]):
+    """What make makes of the value of another promise, as often as one asks.
+
+    Asking for it asks the other one, which may then do itself what is waited for.
+    """
+
+    __slots__ = ("_make", "_source")
+
+    def __init__(self, source: Promise[Any], make: Callable[[Any], T]) -> None:
+        super().__init__()
+        self._source, self._make = source, make
+
+    @property
+    def is_done(self) -> bool:
+        """The other one was set."""
+        return self._source.is_done
+
+    @property
+    def error(self) -> BaseException | None:
+        """What either of them failed with, so far."""
+        if not self._source.is_done or self._source.error is not None:
+            return self._source.error
+        try:
+            self.result()
+        except Exception as error:  # noqa: BLE001 (whoever asks must hear of it)
+            return error
+        return None
+
+    def result(self, timeout_s: float | None = None) -> T:
+        """Wait for the other one's value; what make makes of it, or its error."""
+        return self._make(self._source.result(timeout_s))
+
+    def on_done(self, callback: Callable[[Promise[T]], None]) -> None:
+        """Call callback, with this promise, once the other one is set."""
+        self._source.on_done(lambda _: callback(self))
+
+    def watch(self, callback: Callable[[Promise[T]], None]) -> None:
+        """Call callback, with this promise, as on_done does, without a wish that it be soon."""
+        self._source.watch(lambda _: callback(self))
 
 
 def all_of(promises: Sequence[Promise[Any]]) -> Promise[None]:

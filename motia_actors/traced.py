@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
+
 from motia_actors.effects import CallEffects, World
 from motia_actors.messages import Call, Trace
 from motia_actors.promise import Promise
@@ -38,6 +40,8 @@ class TracedEffects(CallEffects):
 
     def emit(self, event: Mapping[str, Any]) -> Promise[str | None]:
         """Queue an event, which carries the span of its emit."""
+        if self._tracer.is_crowded():
+            return self._emit(event, msgspec.structs.replace(self._trace, is_sampled=False))
         topic = event.get("topic") if isinstance(event, Mapping) else None
         span = _Open(self, "emit", f"emit {brief(topic)}", {"topic": brief(topic)})
 
@@ -168,6 +172,10 @@ class TracedEffects(CallEffects):
             )
         )
 
+    def is_crowded(self) -> bool:
+        """There is no room for more spans within this second."""
+        return self._tracer.is_crowded()
+
     def begin(self) -> tuple[Trace, float]:
         """Name a span below the call's, and say when it began."""
         return child_of(self._trace), self._tracer.clock.now_s()
@@ -192,6 +200,8 @@ class _Open:
 
     def of(self, read: Callable[[], T]) -> T:
         """Do it at once."""
+        if self._effects.is_crowded():
+            return read()
         try:
             value = read()
         except BaseException as error:
@@ -206,6 +216,8 @@ class _Open:
         answered: Callable[[object], None] = lambda _answer: None,
     ) -> Promise[T]:
         """Begin it; its end is that of its promise."""
+        if self._effects.is_crowded():
+            return write()
 
         def done(promise: Promise[T]) -> None:
             if promise.error is None:
@@ -217,7 +229,7 @@ class _Open:
         except BaseException as error:
             self._effects.ended(self, error)
             raise
-        promise.on_done(done)
+        promise.watch(done)
         return promise
 
 

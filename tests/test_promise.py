@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from motia_actors.errors import TimeLimitError
-from motia_actors.promise import Promise
+from motia_actors.promise import Mapped, Promise
 from motia_actors.threads import NativeThread, Signal
 
 WAIT_S_MAX = 5.0
@@ -169,3 +170,55 @@ def test_the_thread_that_sets_it_runs_the_callbacks_before_it_goes_on() -> None:
 
     assert ended.wait(WAIT_S_MAX)
     assert order == ["callback", "after"]
+
+
+def test_what_is_made_of_a_value_comes_with_it_and_asks_for_it() -> None:
+    source: Promise[int] = Promise()
+    asked: list[Promise[str]] = []
+    mapped = Mapped(source, lambda value: f"{value}!")
+    mapped.on_done(asked.append)
+    assert (mapped.is_done, mapped.error) == (False, None)
+    with pytest.raises(TimeLimitError):
+        mapped.result(0.0)
+
+    source.set(7)
+
+    assert (mapped.is_done, mapped.error, mapped.result()) == (True, None, "7!")
+    assert asked == [mapped]
+
+
+def test_an_error_of_either_is_the_error() -> None:
+    broken: Mapped[int] = Mapped(Promise.broken(ValueError("no")), int)
+    unmade: Mapped[int] = Mapped(Promise.of("x"), int)
+
+    assert isinstance(broken.error, ValueError)
+    assert isinstance(unmade.error, ValueError)
+    for promise in (broken, unmade):
+        with pytest.raises(ValueError, match=r"no|invalid"):
+            promise.result()
+
+
+class Eager(Promise[int]):
+    """Notes who is in a hurry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hurries = 0
+
+    def on_done(self, callback: Callable[[Promise[int]], None]) -> None:
+        """Note it."""
+        self.hurries += 1
+        super().on_done(callback)
+
+
+def test_who_only_watches_is_in_no_hurry() -> None:
+    source, seen = Eager(), list[int]()
+    mapped = Mapped(source, lambda value: value + 1)
+
+    mapped.watch(lambda promise: seen.append(promise.result()))
+    assert source.hurries == 0
+    mapped.on_done(lambda promise: seen.append(promise.result()))
+    assert source.hurries == 1
+
+    source.set(1)
+    assert seen == [2, 2]

@@ -319,3 +319,29 @@ def test_a_malformed_question_is_a_400(shop: Shop, query: str) -> None:
 )
 def test_nobody_looks_without_the_token(shop: Shop, path: str) -> None:
     assert shop.harness.request("GET", path).status == 401
+
+
+MANY = """
+config = {"name": "Many", "type": "api", "method": "POST", "path": "/many", "emits": ["order.made"]}
+
+def handler(req, context):
+    for number in range(20):
+        context.state.set("many", str(number), number)
+        context.emit({"topic": "order.made", "data": {"id": str(number)}})
+    return {"status": 200, "body": {"traceId": context.trace_id}}
+"""
+
+
+def test_a_call_that_does_too_much_within_a_second_is_followed_no_further(tmp_path: Path) -> None:
+    (project_at(tmp_path) / "steps" / "many_step.py").write_text(MANY, "utf-8")
+    settings = {"control_token": "secret", "spans_per_s_max": 10}
+    with Harness(tmp_path, settings=settings) as harness:
+        shop = Shop(harness)
+
+        trace_id = harness.request("POST", "/many").json["traceId"]
+
+        spans = shop.get(f"/__motia/traces/{trace_id}")["spans"]
+        effects = [span for span in spans if span["kind"] in ("state", "emit")]
+        assert 0 < len(effects) <= 11
+        assert harness.state.get("many", "19") == 19
+        assert "Many" in {span["name"] for span in spans}

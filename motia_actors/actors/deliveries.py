@@ -33,6 +33,7 @@ from motia_actors.promise import Promise
 from motia_actors.store import Ack, Bury, Extend, Release, Retry, Store, Write
 from motia_actors.telemetry.recorded import End, delivery_ended, retry_planned
 from motia_actors.telemetry.spans import Tracer, child_of
+from motia_actors.threads import allocate_lock
 
 logger = logging.getLogger(__name__)
 
@@ -86,15 +87,22 @@ class Deliveries:
         self._tracer = tracer
         self._holds: dict[str, dict[Work, Hold]] = {}
         self._reserved: dict[str, int] = {}
+        self._reserved_lock = allocate_lock()
         self._refused: deque[Sequence[Write[object]]] = deque()
         """Ends that the store had no room for; until they are kept nobody else may run them."""
         self.behind: set[str] = set()
-        """Steps of which more may be due than was leased; the router keeps it."""
+        """Steps of which more may be due than was leased; the router keeps it.
+
+        From their wake-up on, so that what is emitted next does not overtake what waits.
+        """
         self.is_draining = False
         """The process is on its way out: nothing more is to be leased."""
 
-    def take(self, port: Port, delivery: Delivery) -> Work:
-        """Hold a delivery, and make it a call for the step's mailbox."""
+    def take(self, port: Port, delivery: Delivery, *, renew_s: float | None = None) -> Work:
+        """Hold a delivery, and make it a call for the step's mailbox.
+
+        It is renewed for the first time after renew_s, None: as any lease.
+        """
         refused, data = _looked_at(port, delivery)
         cause = delivery.event.trace
         trace = self._tracer.begin() if cause is None else self._tracer.onward(cause)
@@ -114,7 +122,7 @@ class Deliveries:
         hold = Hold(
             port,
             delivery,
-            self._clock.monotonic_s() + _renew_after_s(port),
+            self._clock.monotonic_s() + (renew_s or _renew_after_s(port)),
             trace=trace,
             start_s=self._clock.now_s(),
         )
@@ -129,8 +137,9 @@ class Deliveries:
         return len(self._holds.get(step, ())) + self._reserved.get(step, 0)
 
     def reserve(self, step: str, count: int) -> None:
-        """Count so many more as held, or less: what is on its way. One thread calls it."""
-        self._reserved[step] = self._reserved.get(step, 0) + count
+        """Count so many more as held, or less: what is on its way."""
+        with self._reserved_lock:
+            self._reserved[step] = self._reserved.get(step, 0) + count
 
     @property
     def count(self) -> int:

@@ -84,6 +84,7 @@ class RouterActor(Actor):
     def wake_steps(self, steps: Iterable[str]) -> None:
         """Look at these steps soon. Any thread may call it; it never blocks."""
         with self._woken_lock:
+            self._deliveries.behind.update(steps)
             was_quiet = not self._woken
             self._woken.update(steps)
             is_first = was_quiet and bool(self._woken)
@@ -140,7 +141,7 @@ class RouterActor(Actor):
                 if self._is_due(port):
                     wanted.append((port, room))
                 else:
-                    self._deliveries.behind.discard(port.step.id)
+                    self._caught_up(port.step.id)
         if not wanted:
             return
         leases: list[Write[object]] = [
@@ -160,9 +161,15 @@ class RouterActor(Actor):
             return
         for (port, room), deliveries in zip(wanted, answers, strict=True):
             if len(deliveries) < room:  # type: ignore[arg-type]  # a Lease answers a list
-                self._deliveries.behind.discard(port.step.id)
+                self._caught_up(port.step.id)
             for delivery in deliveries:  # type: ignore[attr-defined]  # a Lease answers a list
                 self._hand_over(port, delivery)
+
+    def _caught_up(self, step: str) -> None:
+        """Nothing more of the step was due, unless it was woken since that look."""
+        with self._woken_lock:
+            if step not in self._woken:
+                self._deliveries.behind.discard(step)
 
     def _hand_over(self, port: Port, delivery: Delivery) -> None:
         work = self._deliveries.take(port, delivery)

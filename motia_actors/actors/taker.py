@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from motia_actors.actors.deliveries import Deliveries
-from motia_actors.actors.ports import Table
+from motia_actors.actors.ports import Port, Table
 from motia_actors.errors import ActorError, NotRunError
 from motia_actors.messages import Delivery, Taker
 from motia_actors.store import Release, Store
@@ -23,6 +23,27 @@ class MailboxTaker(Taker):
 
     def reserve(self, step: str) -> float | None:
         """Keep a run free, if one is."""
+        port = self._port_with_room(step)
+        if port is None:
+            return None
+        self._deliveries.reserve(step, 1)
+        return port.step.infrastructure.queue.visibility_s
+
+    def reserve_brief(self, step: str) -> bool:
+        """Keep a run free, if the last ones were quick and nothing else asks what is queued."""
+        port = self._port_with_room(step)
+        if (
+            port is None
+            or step in self._deliveries.behind
+            or not port.trust.is_given
+            or port.step.cron
+            or port.step.infrastructure.queue.is_transactional
+        ):
+            return False
+        self._deliveries.reserve(step, 1)
+        return True
+
+    def _port_with_room(self, step: str) -> Port | None:
         port = self._table.ports.get(step)
         if (
             port is None
@@ -33,10 +54,9 @@ class MailboxTaker(Taker):
             or port.cell.mailbox.room < port.lease_max + port.concurrency
         ):
             return None
-        self._deliveries.reserve(step, 1)
-        return port.step.infrastructure.queue.visibility_s
+        return port
 
-    def take(self, delivery: Delivery) -> None:
+    def take(self, delivery: Delivery, *, renew_s: float | None = None) -> None:
         """Put it into its mailbox, or give it back."""
         step = delivery.step
         try:
@@ -44,7 +64,7 @@ class MailboxTaker(Taker):
             if port is None:
                 self._store.commit([Release(delivery=delivery)])
                 return
-            work = self._deliveries.take(port, delivery)
+            work = self._deliveries.take(port, delivery, renew_s=renew_s)
         finally:
             self._deliveries.reserve(step, -1)
         if work.answer.is_done:

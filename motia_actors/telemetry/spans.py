@@ -132,11 +132,12 @@ class Tracer:
         followed no further: what this one causes is not kept, unless it fails.
         """
         own = child_of(cause)
-        if own.is_sampled and self._is_crowded():
+        if own.is_sampled and self.is_crowded():
             return msgspec.structs.replace(own, is_sampled=False)
         return own
 
-    def _is_crowded(self) -> bool:
+    def is_crowded(self) -> bool:
+        """There were so many spans in this second that traces are followed no further."""
         now_s = self.clock.monotonic_s()
         if now_s - self._second_s >= 1.0:
             self._second_s, self._second_spans = now_s, 0

@@ -27,7 +27,11 @@ class FakeTaker(Taker):
         self.free -= 1
         return 30.0
 
-    def take(self, delivery: Delivery) -> None:
+    def reserve_brief(self, step: str) -> bool:
+        """Keep a run free."""
+        return self.reserve(step) is not None
+
+    def take(self, delivery: Delivery, *, renew_s: float | None = None) -> None:
         """Keep it."""
         self.taken.append(delivery)
 

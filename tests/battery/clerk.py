@@ -5,9 +5,13 @@ book, a file descriptor: `E id` once a put was acknowledged, `D step id attempt`
 begins, `A step id attempt` once its end was, `X` likewise for one that overtook another, `F` where
 the store was full, `L` for a lease that was lost.
 
+Who is `own` does both: it puts events for itself, which it takes as they are put where it has a
+hand free, and says `E`, `D` and `A` of them likewise, and `W` of one without a row.
+
 Options: `bytes` of an event's data, `map` for the limit of the store, `file` for the limit of any
 file, `die` for one transaction in so many that is ended by kill -9 before its commit,
-`visibility` of leases in milliseconds, `mutant` for a fault of ours.
+`visibility` of leases in milliseconds, `region` for the bytes of a region of the log of events
+without rows, `mutant` for a fault of ours.
 """
 
 from __future__ import annotations
@@ -26,13 +30,25 @@ import msgspec
 from motia_actors.clock import SystemClock
 from motia_actors.errors import LeaseLostError, StoreError, StoreFullError
 from motia_actors.messages import Delivery, Event, Target
-from motia_actors.store import Ack, EventPut, Lease, Retry, StateSet, Store, Write
-from motia_actors.stores.lmdb import LmdbStore
+from motia_actors.store import (
+    Ack,
+    EventPut,
+    Extend,
+    Lease,
+    Release,
+    Retry,
+    StateIncrement,
+    StateSet,
+    Store,
+    Write,
+)
+from motia_actors.stores.lmdb import LmdbStore, wal
 from motia_actors.stores.lmdb.work import Work
 from motia_actors.stores.remote import nats_store
 from motia_actors.threads import Signal
 from tests.battery.mutants import MUTANTS
 from tests.stores.driving import driven
+from tests.stores.hands import Hands
 
 EXIT_STORE = 70
 GROUPS = 5
@@ -42,6 +58,7 @@ IDLE_S = 0.02
 WORK_S = 0.01
 LATE_SHARE = 0.02
 FULL_S = 0.05
+OWN_HANDS, OWN_SHARE = 6, 0.7
 MAP_BYTES = 2**28
 
 
@@ -79,6 +96,7 @@ class Clerk:
         self._chance, self._size = chance, options.get("bytes", 10)
         self._visibility_s = options.get("visibility", VISIBILITY_MS) / 1000
         self._pause = Signal()
+        self._hands = Hands(OWN_HANDS)
         self._count = 0
 
     def work(self) -> None:
@@ -89,6 +107,9 @@ class Clerk:
         while True:
             if step == "maker":
                 self._make()
+                continue
+            if step == "own":
+                self._own()
                 continue
             try:
                 # As the router: look after the dead, take what is due, finish it.
@@ -124,6 +145,66 @@ class Clerk:
             else:
                 self._say("E", event.id)
         self._pause.wait(self._chance.random() * 0.01)
+
+    def _own(self) -> None:
+        """Put some events for this step, and handle some of what was taken or is due."""
+        hands = self._hands
+        self._store.taker = hands
+        targets = (Target(step="own"),)
+        events = [self._next_event() for _ in range(self._chance.randint(1, 4))]
+        puts = [
+            (event, self._store.commit([EventPut(event=event, targets=targets)]))
+            for event in events
+        ]
+        for event, promise in puts:
+            try:
+                promise.result()
+            except StoreFullError:
+                self._full()
+            else:
+                self._say("E", event.id)
+        try:
+            self._store.events.free_dead_owners()
+            lease = Lease(step="own", count_max=2, visibility_s=self._visibility_s)
+            found = self._store.write(lease)
+        except StoreFullError:
+            self._full()
+            found = []
+        while hands.taken and self._chance.random() < OWN_SHARE:
+            hands.give_up("own")
+            found.append(hands.taken.pop(0))
+            self._say("W", found[-1].event.id)
+        self._finish(found)
+
+    def _finish(self, deliveries: list[Delivery]) -> None:
+        """End deliveries in all ways there are: with effects only where both are one commit."""
+        for delivery in deliveries:
+            event_id, store = delivery.event.id, self._store
+            self._say("D", "own", event_id, str(delivery.attempt))
+            chance = self._chance.random()
+            try:
+                if chance < RETRY_SHARE:
+                    store.write(Retry(delivery=delivery, delay_s=RETRY_S))
+                    continue
+                if chance < 2 * RETRY_SHARE:
+                    store.write(Release(delivery=delivery))
+                    continue
+                if chance < 3 * RETRY_SHARE:
+                    delivery = store.write(
+                        Extend(delivery=delivery, visibility_s=self._visibility_s)
+                    )
+                if chance < 0.5:
+                    count = StateIncrement(group="once", key=event_id, by=b"1")
+                    store.commit([count, Ack(delivery=delivery)]).result()
+                else:
+                    store.write(StateSet(group="plain", key=event_id, value=b"1"))
+                    store.write(Ack(delivery=delivery))
+            except LeaseLostError:
+                self._say("L")
+            except StoreFullError:
+                self._full()
+            else:
+                self._say("A", "own", event_id, str(delivery.attempt))
 
     def _next_event(self) -> Event:
         self._count += 1
@@ -226,6 +307,8 @@ def main() -> None:
         die_in_transactions(options["die"], chance)
     if options.get("mutant"):
         MUTANTS[options["mutant"] - 1]()
+    if options.get("region"):
+        wal.REGION_BYTES = options["region"]
     if options.get("file"):
         limit_files(options["file"])
     store = store_in(Path(folder), map_bytes_max=options.get("map", MAP_BYTES))

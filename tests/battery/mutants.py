@@ -10,10 +10,11 @@ from motia_actors.messages import Delivery
 from motia_actors.promise import Promise
 from motia_actors.store import Ack, EventPut, Retry, Write
 from motia_actors.stores.lmdb import LmdbStore, events, keys, rows
+from motia_actors.stores.lmdb.batch import Batch
 from motia_actors.stores.lmdb.rows import Row
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work
-from motia_actors.stores.lmdb.writer import Batch, Writer
+from motia_actors.stores.lmdb.writer import Writer
 
 
 def forget_who_holds_a_lease() -> None:

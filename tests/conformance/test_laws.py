@@ -149,6 +149,9 @@ class QueueMachine(RuleBasedStateMachine):
     def sweep(self, age_s: float, count_max: int, rows_max: int) -> None:
         now_s = self.clock.now_s()
         ended = [key for key, (_, end_s) in self.standing.items() if end_s <= now_s]
+        ends_s = sorted(self.standing[key][1] for key in ended)
+        while 0 < rows_max < len(ended) and ends_s[rows_max - 1] == ends_s[rows_max]:
+            rows_max += 1  # Of those that end at the same time any may be the first to go.
         old = [
             one
             for index, one in enumerate(self.dead)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from motia_actors.clock import SystemClock
 from motia_actors.messages import Wake
-from motia_actors.store import StateIncrement, StateSet, Store, StreamSet
+from motia_actors.store import Ack, StateIncrement, StateSet, Store, StreamSet
 from motia_actors.stores.lmdb import LmdbStore
 from tests.stores.driving import driven, lease, put
+from tests.stores.hands import Hands
+
+HANDS = Hands()
 
 
 def say(text: str) -> None:
@@ -49,6 +52,22 @@ def obey(store: Store, word: str) -> None:
                 store.write(StateSet(group="flood", key=str(number), value=b"x" * 500))
                 store.write(StreamSet(stream="s", group="g", item_id=str(number), data=b"1"))
                 say(str(number))
+        case ["take", count]:
+            store.taker = HANDS
+            store.write(StateSet(group="g", key="k", value=b"1"))
+            for number in range(int(count)):
+                put(store, str(number))
+            say(" ".join(one.event.id for one in HANDS.taken))
+        case ["finish", number]:
+            store.write(Ack(delivery=HANDS.taken[int(number)]))
+            say(number)
+        case ["finish-with" | "finish-and-stop", number]:
+            if word.startswith("finish-and-stop"):
+                # The commit is the last that is done: the log does not hear of it.
+                store._express.end = lambda _ended: None  # type: ignore[attr-defined]
+            state = StateSet(group="g", key="f", value=b"1")
+            store.commit([state, Ack(delivery=HANDS.taken[int(number)])]).result()
+            say(number)
         case _:
             raise AssertionError(word)
 

@@ -1,13 +1,12 @@
 """Copies of a data folder: a backup beside running processes, and a compacted file in its place.
 
-LMDB makes the copies. A plain copy of the files would be torn, and closing lock.mdb would take
-the locks of its own process away.
+A plain copy of the files would be torn, and closing lock.mdb would take the locks of its own
+process away. So a backup copies the pages of a commit that a transaction of LMDB pins meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -17,9 +16,12 @@ import lmdb
 import msgspec
 
 from motia_actors.errors import StoreCorruptError, StoreError
-from motia_actors.stores.lmdb import pages
+from motia_actors.stores.lmdb import logged
+from motia_actors.stores.lmdb.express import WAL_FOLDER
 from motia_actors.stores.lmdb.folder import FolderLock
-from motia_actors.stores.lmdb.snapshot import data_file, opened, read_only
+from motia_actors.stores.lmdb.pages import problems_of
+from motia_actors.stores.lmdb.snapshot import data_file, opened, pinned, read_only
+from motia_actors.stores.lmdb.wal import flush
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +45,9 @@ def backup(path: Path, target: Path) -> Copied:
         raise StoreError(f"{target} is there already; give the backup a new folder")
     size_bytes = data_file(path).stat().st_size
     with _partial(target) as part:
-        _copy(path, part / "db", is_compact=False)
+        _copy(path, part)
         part.rename(target)
-    _flush(target.parent)
+    flush(target.parent)
     return Copied(bytes_before=size_bytes, bytes_after=data_file(target).stat().st_size)
 
 
@@ -64,26 +66,42 @@ def compact(path: Path) -> Copied:
                 raise _damaged(file, problems)
         size_bytes = file.stat().st_size
         with _partial(file.parent) as part:
-            _copy(path, part, is_compact=True)
+            _rewrite(path, part)
             (part / "data.mdb").rename(file)
-        _flush(file.parent)
+        flush(file.parent)
     return Copied(bytes_before=size_bytes, bytes_after=file.stat().st_size)
 
 
-def _copy(path: Path, target: Path, *, is_compact: bool) -> None:
-    """Copy the data file into the folder target, read the copy through and flush it."""
-    target.mkdir(mode=0o700, exist_ok=True)
+def _copy(path: Path, target: Path) -> None:
+    """Copy one moment into the folder target: a commit, and what the logs have besides."""
+    file = data_file(path)
     try:
-        with read_only(path) as env:
-            env.copy(str(target), compact=is_compact)
-        copy = target / "data.mdb"
-        copy.chmod(0o600)
-        _flush(copy)
-        _flush(target)
+        (target / "db").mkdir(mode=0o700)
+        with read_only(path) as env, pinned(env, file) as (_, pages, left):
+            pages.copy_to(target / "db" / "data.mdb")
+            logged.write(target / WAL_FOLDER, left)
     except (lmdb.Error, OSError) as error:
         raise StoreError(f"cannot copy the store in {path} to {target}: {error}") from error
-    if problems := pages.problems_of(copy):
-        raise _damaged(data_file(path), problems)
+    _read_through(target / "db", file)
+
+
+def _rewrite(path: Path, target: Path) -> None:
+    """Write the data file anew into the folder target, without its free pages."""
+    try:
+        with read_only(path) as env:
+            env.copy(str(target), compact=True)
+        (target / "data.mdb").chmod(0o600)
+        flush(target / "data.mdb")
+    except (lmdb.Error, OSError) as error:
+        raise StoreError(f"cannot copy the store in {path} to {target}: {error}") from error
+    _read_through(target, data_file(path))
+
+
+def _read_through(folder: Path, original: Path) -> None:
+    """Flush the name of a copy, and see that it is whole."""
+    flush(folder)
+    if problems := problems_of(folder / "data.mdb"):
+        raise _damaged(original, problems)
 
 
 @contextlib.contextmanager
@@ -106,11 +124,3 @@ def _damaged(file: Path, problems: list[str]) -> StoreCorruptError:
         f"{file} is damaged: {problems[0]} ({len(problems)} in all); "
         f"restore it from a backup, or export what can be read and import that"
     )
-
-
-def _flush(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

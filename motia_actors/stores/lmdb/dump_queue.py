@@ -75,6 +75,18 @@ def deliveries(snapshot: Snapshot, lost: list[str]) -> Iterator[DeliveryLine]:
             yield from _delivery(snapshot, steps, key, row, keys.to_time(record[8:16]), lost)
 
 
+def left(snapshot: Snapshot) -> Iterator[DeliveryLine]:
+    """Go through what was at work without a row."""
+    for one in snapshot.left:
+        yield DeliveryLine(
+            step=one.step,
+            put_s=_number(one.put_s),
+            due_s=0.0,
+            attempt=one.attempt,
+            **event_fields(one.event),
+        )
+
+
 def letters(snapshot: Snapshot, lost: list[str]) -> Iterator[LetterLine]:
     """Go through the dead letters, oldest first in each step."""
     steps = _steps(snapshot)

@@ -20,8 +20,8 @@ from motia_actors.store import (
 )
 from motia_actors.stores import limits
 from motia_actors.stores.bursts import key_of
-from motia_actors.stores.lmdb import dead, dedupe, keys, rows, taker
-from motia_actors.stores.lmdb.rows import NO_GROUP, Body, Row
+from motia_actors.stores.lmdb import dead, dedupe, keys, logged, rows, taker
+from motia_actors.stores.lmdb.rows import NO_GROUP, NOBODY, Body, Row
 from motia_actors.stores.lmdb.work import Operation, Work
 
 # A token is the delivery's key in `due` and the number of its lease, which is never reused:
@@ -194,6 +194,13 @@ def free_owner(work: Work, owner: bytes) -> int:
     return len(held)
 
 
+def put_back(work: Work, delivery: Delivery) -> None:
+    """Make a row, due now, of a delivery that a process had without one when it died."""
+    key, row = _row_of(work, delivery)
+    rows.move(work, key, row, row, due_s=work.now_s)
+    work.steps.add(delivery.step)
+
+
 def _put_taken(
     work: Work, step8: bytes, number: bytes, event: Event, step: str, visibility_s: float
 ) -> Delivery:
@@ -319,12 +326,23 @@ def _take_up(work: Work, write: Lease, key: bytes, row: Row) -> Delivery:
 
 def _taken(work: Work, delivery: Delivery) -> tuple[bytes, Row]:
     """Take a leased delivery's row from the due; where the lease is lost, all is undone anyway."""
+    if logged.number_of(delivery):
+        return _row_of(work, delivery)
     key, lease = _token.unpack(delivery.token)
     record = work.txn.pop(key, db=work.tables.due)
     row = None if record is None else Row.unpack(record)
     if row is None or row.lease != lease:
         raise LeaseLostError(delivery.id)
     return key, row
+
+
+def _row_of(work: Work, delivery: Delivery) -> tuple[bytes, Row]:
+    """Make the row of a delivery that had none, as it would be had it been taken from the due."""
+    step8, body = keys.step8(delivery.step), rows.body_of(delivery.event)
+    number = rows.put_body(work, body, refs=1, put_s=delivery.put_s)
+    rows.count(work, step8, keys.to_bytes(delivery.step), queued=1)
+    key = step8 + keys.time(work.now_s) + keys.number(work.next_number())
+    return key, Row(number, 0, NOBODY, delivery.attempt, NO_GROUP, b"")
 
 
 def _finish(work: Work, key: bytes, row: Row, step: str) -> None:

@@ -58,6 +58,7 @@ def export(path: Path, stream: BinaryIO, *, has_journal: bool = False) -> Export
 def _lines(snapshot: Snapshot, lost: list[str], *, has_journal: bool) -> Iterator[Line]:
     yield from _state(snapshot, lost)
     yield from _items(snapshot, lost)
+    yield from dump_queue.left(snapshot)
     yield from dump_queue.deliveries(snapshot, lost)
     yield from dump_queue.letters(snapshot, lost)
     yield from dump_queue.slots(snapshot, lost)

@@ -26,6 +26,7 @@ _BIG_DATA, _SUB_DATA, _DUPLICATES = 0x01, 0x02, 0x04
 _HEAD_BYTES = 16
 _TREE_BYTES = 48
 _NO_PAGE = 2**64 - 1
+_PIECE_BYTES = 2**20
 _DEPTH_MAX = 32
 """LMDB's own CURSOR_STACK."""
 
@@ -71,6 +72,8 @@ class PageFile:
             os.close(self._file)
             raise
         self.pages = os.fstat(self._file).st_size // self.page_bytes
+        self._meta = meta
+        self._last_page = int.from_bytes(meta[136:144], "little")
         self._free = Tree.unpack(meta[40:88])
         self._main = Tree.unpack(meta[88:136])
 
@@ -89,6 +92,28 @@ class PageFile:
         """Be ready to read everything once more."""
         self.problems.clear()
         self._seen.clear()
+
+    def copy_to(self, target: Path) -> None:
+        """Write the pages of the commit, which a transaction of the caller keeps, to a new file.
+
+        Raises:
+            OSError: there is no room for it.
+        """
+        size_bytes = min(self._last_page + 1, self.pages) * self.page_bytes
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        copy = os.open(target, flags, 0o600)
+        try:
+            for at in range(0, size_bytes, _PIECE_BYTES):
+                piece = os.pread(self._file, min(_PIECE_BYTES, size_bytes - at), at)
+                _write_whole(copy, piece, at)
+            # Both headers are of this commit: those of the file are of later ones by now.
+            header = os.pread(self._file, self.page_bytes, self.page_bytes)
+            for number in (0, 1):
+                page = number.to_bytes(8, "little") + self._meta[8:] + header[len(self._meta) :]
+                _write_whole(copy, page, number * self.page_bytes)
+            os.fsync(copy)
+        finally:
+            os.close(copy)
 
     def tables(self) -> dict[str, Tree]:
         """The named tables that can be found."""
@@ -192,6 +217,12 @@ class PageFile:
         if len(page) < self.page_bytes:
             raise _BadPageError("is cut off")
         return page
+
+
+def _write_whole(file: int, data: bytes, at: int) -> None:
+    while data:
+        written = os.pwrite(file, data, at)
+        data, at = data[written:], at + written
 
 
 def _is_branch(nodes: list[tuple[int, bytes, int, bytes]], *, is_above: bool) -> bool:

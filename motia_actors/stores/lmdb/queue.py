@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from motia_actors.clock import Clock
 from motia_actors.messages import DeadLetter
 from motia_actors.store import EventQueue, QueueDepth, Scheduled
-from motia_actors.stores.lmdb import dead, keys, rows
+from motia_actors.stores.lmdb import dead, keys, logged, rows
 from motia_actors.stores.lmdb.env import Environment, Tables
+from motia_actors.stores.lmdb.express import Express
 from motia_actors.stores.lmdb.owners import Owners
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import first_with
@@ -74,9 +77,9 @@ class QueueReads(EventQueue):
         return None if slot is None else keys.to_time(slot)
 
     def _holders(self) -> set[bytes]:
-        """Owners of at least one lease."""
-        holders: set[bytes] = set()
+        """Owners of at least one lease, and those who said what they ended."""
         with self._env.read() as txn:
+            holders = logged.owners_in(txn, self._env.tables.meta)
             cursor = txn.cursor(self._env.tables.leases)
             is_there = cursor.first()
             while is_there:
@@ -120,14 +123,26 @@ class LmdbEvents(QueueReads):
         env: Environment,
         clock: Clock,
         owners: Owners,
+        express: Express,
+        *,
         free: Callable[[list[bytes]], int],
     ) -> None:
         super().__init__(env, clock)
-        self._owners = owners
+        self._owners, self._express = owners, express
         self._free = free
+
+    def depth(self, step: str) -> QueueDepth:
+        """How full the step's queue is, with what is at work without rows."""
+        briefs, depth = self._express.steps()[step], super().depth(step)
+        return msgspec.structs.replace(depth, leased=depth.leased + briefs) if briefs else depth
+
+    def steps(self) -> list[str]:
+        """Ids of all steps that have a delivery or a dead letter, sorted."""
+        briefs = self._express.steps()
+        return sorted({*super().steps(), *briefs})
 
     def free_dead_owners(self) -> int:
         """Make due what processes held that have died since; answers how many deliveries."""
         self._env.check_readers()
-        with self._owners.dead(self._holders()) as dead:
+        with self._owners.dead({*self._holders(), *self._express.owners()}) as dead:
             return self._free(dead) if dead else 0

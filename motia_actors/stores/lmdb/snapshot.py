@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import lmdb
 
 from motia_actors.errors import StoreCorruptError, StoreError
+from motia_actors.messages import Delivery
 from motia_actors.stores.lmdb import datafile
 from motia_actors.stores.lmdb.env import Tables
+from motia_actors.stores.lmdb.express import WAL_FOLDER
+from motia_actors.stores.lmdb.logged import left_beside
 from motia_actors.stores.lmdb.pages import PageFile
 from motia_actors.stores.lmdb.transaction import Transaction
 
@@ -23,10 +27,15 @@ _SALVAGE_BYTES_MIN = 64 * 2**20
 
 
 class Snapshot:
-    """One commit, read with LMDB: only for files whose structure was found whole."""
+    """One commit, read with LMDB: only for files whose structure was found whole.
 
-    def __init__(self, env: lmdb.Environment, txn: Transaction) -> None:
-        self.txn = txn
+    `left` are the deliveries that had no rows then, and were at work.
+    """
+
+    def __init__(
+        self, env: lmdb.Environment, txn: Transaction, left: Sequence[Delivery] = ()
+    ) -> None:
+        self.txn, self.left = txn, left
         self.tables = Tables(**{name: _handle(env, txn, name) for name in Tables.__struct_fields__})
 
     def rows(self, name: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
@@ -110,40 +119,53 @@ def _opened(file: Path) -> Iterator[tuple[Snapshot, list[str]]]:
     try:
         datafile.check(file)
     except StoreCorruptError:
-        with PageFile(file, is_salvage=True) as pages, _salvaged(pages) as snapshot:
+        left = left_beside(file.parents[1] / WAL_FOLDER, lambda: None)[1]
+        with PageFile(file, is_salvage=True) as pages, _salvaged(pages, left) as snapshot:
             yield snapshot, _known(pages.problems, file)
         return
-    with read_only(file.parents[1]) as env, _pinned(env, file) as (txn, pages):
+    with read_only(file.parents[1]) as env, pinned(env, file) as (txn, pages, left):
         for name, tree in pages.tables().items():
             for _ in pages.rows(name, tree):
                 pass
         pages.check_free()
         if not pages.problems:
-            yield Snapshot(env, txn), []
+            yield Snapshot(env, txn, left), []
             return
         problems = list(pages.problems)
         pages.forget()
-        with _salvaged(pages) as snapshot:
+        with _salvaged(pages, left) as snapshot:
             yield snapshot, problems
 
 
 @contextlib.contextmanager
-def _pinned(env: lmdb.Environment, file: Path) -> Iterator[tuple[Transaction, PageFile]]:
-    """Begin a transaction, and find the pages of its commit."""
+def pinned(
+    env: lmdb.Environment, file: Path
+) -> Iterator[tuple[Transaction, PageFile, list[Delivery]]]:
+    """Begin a transaction, find the pages of its commit, and what had no rows at that moment.
+
+    Raises:
+        StoreError: there was another commit each time.
+    """
     for _ in range(_PIN_TRIES_MAX):
-        with env.begin() as txn, contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
+            begin = partial(_begin, env, stack)
+            txn, left = left_beside(file.parents[1] / WAL_FOLDER, begin)
             try:
                 # Two commits later another one's header stands where this one's was.
                 pages = stack.enter_context(PageFile(file, commit=txn.id()))
             except StoreCorruptError:
                 continue
-            yield cast("Transaction", txn), pages
+            yield cast("Transaction", txn), pages, left
             return
     raise StoreError(f"{file} is written too fast to be looked at; try again")
 
 
+def _begin(env: lmdb.Environment, stack: contextlib.ExitStack) -> lmdb.Transaction:
+    return stack.enter_context(env.begin())
+
+
 @contextlib.contextmanager
-def _salvaged(pages: PageFile) -> Iterator[Snapshot]:
+def _salvaged(pages: PageFile, left: Sequence[Delivery]) -> Iterator[Snapshot]:
     """Copy what can be reached into an environment of its own."""
     size_bytes = 2 * pages.pages * pages.page_bytes + _SALVAGE_BYTES_MIN
     with (
@@ -157,7 +179,7 @@ def _salvaged(pages: PageFile) -> Iterator[Snapshot]:
                     for key, value in pages.rows(name, tree):
                         txn.put(key, value, db=table, append=True)
         with env.begin() as txn:
-            yield Snapshot(env, cast("Transaction", txn))
+            yield Snapshot(env, cast("Transaction", txn), left)
 
 
 def _known(problems: list[str], file: Path) -> list[str]:

@@ -4,10 +4,12 @@ db/      the environment; nothing else may open a file in there, least of all lo
 owners/  one locked file for each living process
 locks/   one file for each lock, and `in_use`, which every living process shares
 wake/    one socket for each living process
+wal/     one log for each process that took events which were done before they needed a row
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +17,11 @@ from typing import Any
 
 from motia_actors.clock import Clock
 from motia_actors.errors import MotiaError, StoreClosedError, StoreError
+from motia_actors.messages import Delivery
 from motia_actors.promise import Promise
 from motia_actors.store import (
     Ack,
+    EventPut,
     EventQueue,
     Journal,
     Locks,
@@ -29,8 +33,10 @@ from motia_actors.store import (
 )
 from motia_actors.stores import limits
 from motia_actors.stores.limits import RingLimits
-from motia_actors.stores.lmdb import disk, events
+from motia_actors.stores.lmdb import disk, events, logged
+from motia_actors.stores.lmdb.batch import Batch
 from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.express import WAL_FOLDER, Express
 from motia_actors.stores.lmdb.folder import FolderLock
 from motia_actors.stores.lmdb.journal import LmdbJournal
 from motia_actors.stores.lmdb.locks import FileLocks
@@ -40,8 +46,10 @@ from motia_actors.stores.lmdb.owners import Owners
 from motia_actors.stores.lmdb.queue import LmdbEvents
 from motia_actors.stores.lmdb.state import LmdbState
 from motia_actors.stores.lmdb.streams import LmdbStreams
-from motia_actors.stores.lmdb.work import Work
-from motia_actors.stores.lmdb.writer import Batch, Commit, Writer
+from motia_actors.stores.lmdb.work import Operation, Work
+from motia_actors.stores.lmdb.writer import Commit, Writer
+
+logger = logging.getLogger(__name__)
 
 
 class LmdbStore(Store):
@@ -79,16 +87,25 @@ class LmdbStore(Store):
         self._owners = Owners(path / "owners")
         self._locks = FileLocks(path / "locks")
         self._notifier = SocketNotifier(path / "wake")
+        self._express = Express(
+            clock,
+            path / WAL_FOLDER,
+            is_synced=not unsafe_no_sync,
+            taker=lambda: self.taker,
+        )
         self._writer = Writer(
             self._env,
             clock,
             waiting_bytes_max=waiting_bytes_max,
             tell=self._notifier.tell,
             taker=lambda: self.taker,
+            express=self._express,
         )
         self.state: State = LmdbState(self._env, clock)
         self.streams: Streams = LmdbStreams(self._env)
-        self.events: EventQueue = LmdbEvents(self._env, clock, self._owners, self._free)
+        self.events: EventQueue = LmdbEvents(
+            self._env, clock, self._owners, self._express, free=self._free
+        )
         self.journal: Journal = LmdbJournal(self._env)
         self.locks: Locks = self._locks
         self.notifier: Notifier = self._notifier
@@ -118,6 +135,7 @@ class LmdbStore(Store):
         except OSError as error:
             self._let_go()
             raise self._not_open(error) from error
+        self._express.open(self._owners.id)
         self._writer.open(self._owners.id)
         self._pid = os.getpid()
 
@@ -133,14 +151,19 @@ class LmdbStore(Store):
             return Promise.broken(error)
         is_patient = len(writes) == 1 and _is_patient(writes[0])
         promise = Promise[list[object]]() if is_patient else Commit(self._writer)
-        operations = [
-            prepare(write, journal=self._journal_limits, changes=self._changes_limits)
-            for write in writes
-        ]
-        is_refusable = len(writes) > 1 and any(may_refuse(write) for write in writes)
-        self._writer.put(
-            Batch(operations, size_bytes, promise, is_refusable, may_use_reserve, is_patient)
-        )
+        batch = self._brief(writes, size_bytes, promise, is_patient=is_patient)
+        if batch is None:
+            is_refusable = len(writes) > 1 and any(may_refuse(write) for write in writes)
+            batch = Batch(
+                [self._prepared(write) for write in writes],
+                size_bytes,
+                promise,
+                is_refusable,
+                may_use_reserve,
+                is_patient,
+                ends=logged.ends_of(writes),
+            )
+        self._writer.put(batch)
         return promise
 
     def commit_waiting(self, *, wait_s: float) -> int:
@@ -180,6 +203,29 @@ class LmdbStore(Store):
             self._pid = 0
             self._let_go()
 
+    def _brief(
+        self,
+        writes: Sequence[Write[object]],
+        size_bytes: int,
+        promise: Promise[list[object]],
+        *,
+        is_patient: bool,
+    ) -> Batch | None:
+        """A batch that needs no row, if the one write is of that kind."""
+        if len(writes) != 1:
+            return None
+        write = writes[0]
+        if isinstance(write, Ack) and logged.number_of(write.delivery):
+            return Batch((), 0, promise, is_patient=is_patient, ends=(write.delivery,))
+        if isinstance(write, EventPut) and (offer := self._express.offer(write)) is not None:
+            # Made ready only where it is needed after all.
+            late: Operation = lambda work: self._prepared(write)(work)  # noqa: E731
+            return Batch((late,), size_bytes, promise, offer=offer)
+        return None
+
+    def _prepared(self, write: Write[object]) -> Operation:
+        return prepare(write, journal=self._journal_limits, changes=self._changes_limits)
+
     def _not_open(self, error: OSError) -> StoreError:
         return StoreError(f"cannot open the store in {self._env.path.parent}: {error}")
 
@@ -191,11 +237,30 @@ class LmdbStore(Store):
         self._folder.release()
 
     def _free(self, owners: list[bytes]) -> int:
-        def apply(work: Work) -> int:
-            return sum(events.free_owner(work, owner) for owner in owners)
-
-        freed: Any = self._writer.run(apply)
+        left: dict[bytes, dict[int, Delivery]] = {}
+        for owner in owners:
+            try:
+                left[owner] = self._express.left_by(owner)
+            except StoreError as error:
+                logger.error("what a dead process held stays where it is: %s", error)
+        freed: Any = self._writer.run(lambda work: sum(_freed(work, *one) for one in left.items()))
+        for owner in left:
+            self._express.forget(owner)
         return int(freed)
+
+
+def _freed(work: Work, owner: bytes, left: dict[int, Delivery]) -> int:
+    """Make due what a dead process held, with rows or without; answers how many deliveries."""
+    ended = logged.ended_within(work, owner)
+    if left:
+        # Until its log is gone: whoever comes to it once more finds nothing left.
+        logged.end_within(work, owner, {*ended, *left})
+    elif ended:
+        logged.forget(work, owner)
+    back = [one for number, one in left.items() if number not in ended]
+    for delivery in back:
+        events.put_back(work, delivery)
+    return len(back) + events.free_owner(work, owner)
 
 
 def _is_patient(write: Write[object]) -> bool:

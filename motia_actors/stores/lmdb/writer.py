@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 import lmdb
-import msgspec
 
 from motia_actors.clock import Clock
 from motia_actors.errors import (
@@ -31,7 +30,11 @@ from motia_actors.errors import (
 )
 from motia_actors.messages import Taker, Wake
 from motia_actors.promise import Promise
+from motia_actors.store import Release
+from motia_actors.stores.lmdb.batch import Batch
 from motia_actors.stores.lmdb.env import Environment
+from motia_actors.stores.lmdb.events import prepare_settle
+from motia_actors.stores.lmdb.express import Express
 from motia_actors.stores.lmdb.taker import Taking
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.work import Operation, Work
@@ -46,24 +49,9 @@ _COMMIT_BYTES_MAX = 4 * 2**20
 # With this much room the next commits of all processes together cannot fill it.
 _ROOM_BYTES_MANY = 2**30
 _ROOM_COMMITS = 16
+_ROOM_BYTES_EXPRESS = 64 * 2**20
 # One batch cannot be done, and what else is in its commit can.
 _REFUSALS = (QueueFullError, InvalidInputError, PayloadTooLargeError, UsageError)
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """One commit, ready to be done; size_bytes is what it adds at most, 0 where it only settles.
-
-    `may_refuse`: a queue that is full or a check may refuse it half way. One operation alone never
-    is: it looks before it changes anything. `may_use_reserve`: see Store.commit. `is_patient`:
-    nobody waits for it.
-    """
-
-    operations: Sequence[Operation]
-    size_bytes: int
-    promise: Promise[list[object]]
-    may_refuse: bool = False
-    may_use_reserve: bool = False
-    is_patient: bool = False
 
 
 class Commit(Promise[list[object]]):
@@ -105,6 +93,7 @@ class Writer:
         waiting_bytes_max: int,
         tell: Callable[[Wake], None],
         taker: Callable[[], Taker | None],
+        express: Express,
     ) -> None:
         self.commits = 0
         self.batches = 0
@@ -113,7 +102,7 @@ class Writer:
         self._env = env
         self._clock = clock
         self._waiting_bytes_max = waiting_bytes_max
-        self._tell, self._taker = tell, taker
+        self._tell, self._taker, self._express = tell, taker, express
         self._waiting: deque[Batch] = deque()
         self._room_known_bytes = 0
         self._queue_lock = allocate_lock()
@@ -146,6 +135,8 @@ class Writer:
                 self._waiting.append(batch)
                 self._urgent += not batch.is_patient
         if refusal is not None:
+            if batch.offer is not None:
+                self._express.give_up(batch.offer)
             batch.promise.set_error(refusal)
         elif self._is_idle:
             self._signal.set()
@@ -200,11 +191,12 @@ class Writer:
             if not self._waiting and not self._signal.wait(wait_s):
                 self._wanted = 1
             self._is_idle = False
-        if not self._waiting or self._refusal is not None:
+        if self._refusal is not None:
             return
         if not self._is_hurried:
+            # Whoever helps takes what waits along meanwhile; none of it is to wake us once more.
             self._signal.wait(PATIENCE_S)
-        elif self._urgent < self._wanted:
+        elif self._waiting and self._urgent < self._wanted:
             self._signal.wait(self._commit_s)
 
     def run(self, operation: Operation) -> object:
@@ -225,6 +217,7 @@ class Writer:
         with self._commit_lock:
             while batches := self._take():
                 self._commit(batches)
+            self._express.close()
 
     def _too_much(self, batch: Batch) -> StoreFullError | None:
         waiting_bytes = self.waiting_bytes + batch.size_bytes
@@ -250,17 +243,12 @@ class Writer:
         return batches
 
     def _commit(self, batches: list[Batch]) -> None:
-        """Commit batches as one, or each alone where one of them cannot be done."""
+        """Keep batches: in the log those that need no row, the others as one commit."""
+        begun_s = time.monotonic()
         try:
-            try:
-                self._commit_as_one(batches)
-            except (LeaseLostError, ConflictError, StoreFullError) as error:
-                # Rare, so nothing is paid for it beforehand, and each alone is plainly right.
-                if len(batches) == 1:
-                    batches[0].promise.set_error(error)
-                else:
-                    for batch in batches:
-                        self._commit([batch])
+            rest, lost = self._express.keep(batches)
+            if rest:
+                self._commit_rows(rest)
         except lmdb.Error as error:
             failure = StoreError(f"the store in {self._env.path} failed: {error}")
             self._refuse(failure)
@@ -270,9 +258,27 @@ class Writer:
             # A fault of ours in one operation; whoever waits must not wait for ever.
             self._break(batches, StoreError(f"the commit failed: {error!r}"))
             raise
+        for delivery in lost:
+            release = prepare_settle(Release(delivery=delivery))
+            self.put(Batch([release], 0, Promise(), is_patient=True, ends=(delivery,)))
+        self._commit_s += (time.monotonic() - begun_s - self._commit_s) / 8
+        urgent = sum(not batch.is_patient for batch in batches)
+        self._wanted = urgent if urgent >= _CROWD else 1
+        self.commits += 1
+
+    def _commit_rows(self, batches: list[Batch]) -> None:
+        """Commit batches as one, or each alone where one of them cannot be done."""
+        try:
+            self._commit_as_one(batches)
+        except (LeaseLostError, ConflictError, StoreFullError) as error:
+            # Rare, so nothing is paid for it beforehand, and each alone is plainly right.
+            if len(batches) == 1:
+                batches[0].promise.set_error(error)
+            else:
+                for batch in batches:
+                    self._commit_rows([batch])
 
     def _commit_as_one(self, batches: list[Batch]) -> None:
-        begun_s = time.monotonic()
         done: _Done = []
         refused: list[tuple[Batch, MotiaError]] = []
         with self._taking() as taking, self._env.write() as txn:
@@ -285,6 +291,9 @@ class Writer:
                 if batch.size_bytes > max(0, room_bytes + reserve_bytes):
                     refused.append((batch, self._full(batch)))
                     continue
+                if batch.ends and (ended := self._express.ended(batch.ends)) is not None:
+                    refused.append((batch, LeaseLostError(ended.id)))
+                    continue
                 try:
                     if batch.may_refuse:
                         answers = self._do_or_undo(work, batch)
@@ -295,18 +304,18 @@ class Writer:
                     continue
                 room_bytes -= batch.size_bytes
                 done.append((batch, answers))
+            ends = [one for batch, _ in done for one in batch.ends]
+            self._express.end_within(work, ends)
             work.finish()
-        self._commit_s += (time.monotonic() - begun_s - self._commit_s) / 8
-        urgent = sum(not batch.is_patient for batch in batches)
-        self._wanted = urgent if urgent >= _CROWD else 1
-        self.commits += 1
         self.batches += len(done)
+        self._express.end(ends)
+        # First of all: who emits next after one of these is to find that something waits.
+        self._tell(work.wake())
         for batch, answers in done:
             batch.promise.set(answers)
         for batch, refusal in refused:
             batch.promise.set_error(refusal)
         work.taking.hand_over()
-        self._tell(work.wake())
 
     @contextlib.contextmanager
     def _taking(self) -> Iterator[list[Taking]]:
@@ -341,6 +350,7 @@ class Writer:
         """Bytes that may still be added; counted anew only now and then while there are many."""
         if self._room_known_bytes < _ROOM_BYTES_MANY or self.commits % _ROOM_COMMITS == 0:
             self._room_known_bytes = self._env.bytes_max - self._env.bytes_used(txn)
+            self._express.has_room = self._room_known_bytes >= _ROOM_BYTES_EXPRESS
         return self._room_known_bytes
 
     def _full(self, batch: Batch) -> StoreFullError:

@@ -1,0 +1,276 @@
+"""Events that are taken as they are put, and done in a moment: they never become rows in LMDB.
+
+Such an event is on disk once it is appended to the log of this process, and its end is appended
+with what comes next. One flush takes the place of LMDB's two, and nothing has to be looked for,
+leased and deleted. What this way takes in is bounded: only what a step of this process has a run
+free for, and is quick, while nothing of the step waits.
+
+Whatever else becomes of such a delivery makes it a row, in the commit that needs it: a retry, its
+burial, and `Extend` for one that is not done soon. What a process that died had in its log is put
+again by whoever frees what it held.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+import msgspec
+
+from motia_actors.clock import Clock
+from motia_actors.errors import LeaseLostError
+from motia_actors.messages import Delivery, Taker
+from motia_actors.store import EventPut
+from motia_actors.stores.lmdb import logged, wal
+from motia_actors.stores.lmdb.batch import Batch
+from motia_actors.stores.lmdb.logged import Ended, Put, deliveries_of, number_of
+from motia_actors.stores.lmdb.taker import BYTES_MAX
+from motia_actors.stores.lmdb.wal import Wal
+from motia_actors.stores.lmdb.work import Work
+
+logger = logging.getLogger(__name__)
+
+WAL_FOLDER = "wal"
+HOLD_S = 0.25
+"""What is not done after so long is made a row, so that the log can go on."""
+
+_STEPS_MAX = 1024
+"""Of one event: so far are the numbers of two events apart."""
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """An event that was accepted, to be appended."""
+
+    put: Put
+    record: bytes
+    deliveries: tuple[Delivery, ...]
+
+
+class Express:
+    """The express way of one process. `append` and `end` are the writer's, one at a time.
+
+    Args:
+        clock: What time an event was put.
+        folder: Where the logs of all processes are.
+        is_synced: Whether an append waits for the disk.
+        taker: Who takes deliveries, if somebody does.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        folder: Path,
+        *,
+        is_synced: bool,
+        taker: Callable[[], Taker | None],
+    ) -> None:
+        self.has_room = False
+        """Whether LMDB has room for what may become rows; the writer says so."""
+        self._clock, self._folder, self._taker = clock, folder, taker
+        self._log, self._others = Wal(folder, is_synced=is_synced), logged.Others(folder)
+        self._numbers = count(_STEPS_MAX, _STEPS_MAX)
+        self._live: dict[int, tuple[int, str]] = {}
+        """Of each delivery that has not ended: the epoch of its record, and its step."""
+        self._live_in: dict[int, int] = {}
+        self._unlogged: set[int] = set()
+        """Deliveries that ended with a commit, and whose end is not in the log yet."""
+        self._owner = b""
+        self._is_usable = False
+
+    def open(self, owner: bytes) -> None:
+        """Take events from now on."""
+        self._log.open(owner)
+        self._owner = owner
+        self._live, self._live_in, self._unlogged = {}, {}, set()
+        self._is_usable = True
+
+    def offer(self, write: EventPut) -> Offer | None:
+        """Accept an event whose deliveries may go this way: reserves their runs. Any thread."""
+        taker = self._taker()
+        if taker is None or not (self._is_usable and self.has_room) or not _is_plain(write):
+            return None
+        steps = tuple(target.step for target in write.targets)
+        for index, step in enumerate(steps):
+            if not taker.reserve_brief(step):
+                _give_up(taker, steps[:index])
+                return None
+        put_s = self._clock.now_s()
+        put = Put(next(self._numbers), time.monotonic(), put_s, steps, write.event)
+        try:
+            record = logged.encode(put)
+        except UnicodeEncodeError:  # Half a surrogate pair, which rows can hold.
+            _give_up(taker, steps)
+            return None
+        return Offer(put, record, tuple(deliveries_of(put)))
+
+    def keep(self, batches: list[Batch]) -> tuple[list[Batch], list[Delivery]]:
+        """Append what needs no row, and tell who waits for it once it is on disk.
+
+        Answers the batches that are left for a commit, and deliveries that nobody took after all.
+        """
+        offered = [batch for batch in batches if batch.offer is not None]
+        ending = [batch for batch in batches if batch.is_end]
+        if not offered and not ending:
+            return batches, []
+        ended = [batch for batch in ending if self._end(batch.ends[0])]
+        offers = [batch.offer for batch in offered if batch.offer is not None]
+        is_kept = self._append(offers, [batch.ends[0] for batch in ended])
+        for batch in ended:
+            batch.promise.set([None])
+        if len(ended) < len(ending):
+            for batch in ending:
+                batch.promise.set_error(LeaseLostError(batch.ends[0].id))
+        if not is_kept:
+            return [batch for batch in batches if not batch.is_end], []
+        lost = self._hand_over(offers)
+        # Last: who waits for one of these wants the interpreter as soon as he hears of it.
+        for batch, offer in zip(offered, offers, strict=True):
+            batch.promise.set([offer.put.event.id])
+        rest = [batch for batch in batches if batch.offer is None and not batch.is_end]
+        return rest, lost
+
+    def ended(self, deliveries: Sequence[Delivery]) -> Delivery | None:
+        """The first that has ended, if one has."""
+        return next((one for one in deliveries if number_of(one) not in self._live), None)
+
+    def end_within(self, work: Work, deliveries: Sequence[Delivery]) -> None:
+        """Say in a commit which deliveries end with it: the log is to hear of it only later."""
+        if deliveries:
+            numbers = self._unlogged.union(map(number_of, deliveries))
+            logged.end_within(work, self._owner, numbers)
+
+    def end(self, deliveries: Sequence[Delivery]) -> None:
+        """Take note that deliveries have ended or have rows, which are on disk."""
+        if deliveries:
+            ended = [one for one in deliveries if self._end(one)]
+            if not self._append((), ended):
+                self._unlogged.update(map(number_of, ended))
+
+    def steps(self) -> Counter[str]:
+        """Count the deliveries at work without rows by their steps, of all processes."""
+        counted = self._others.steps(but=self._owner)
+        counted.update(step for _, step in list(self._live.values()))
+        return counted
+
+    def give_up(self, offer: Offer) -> None:
+        """Keep no runs for what was accepted: it is not put after all."""
+        taker = self._taker()
+        assert taker is not None, "nobody offers without a taker"
+        _give_up(taker, offer.put.steps)
+
+    def close(self) -> None:
+        """Take no more; what goes on is for whoever frees what dead processes held."""
+        self._is_usable = False
+        if self._live:
+            self._log.abandon()
+        else:
+            self._log.close()
+
+    # What others left.
+
+    def owners(self) -> list[bytes]:
+        """List all owners that have a log, dead or alive."""
+        return wal.owners_of(self._folder)
+
+    def left_by(self, owner: bytes) -> dict[int, Delivery]:
+        """The deliveries by number in the log of an owner that does not say they ended.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return logged.left_in(wal.path_of(self._folder, owner))
+
+    def forget(self, owner: bytes) -> None:
+        """Remove the log of an owner who is dead."""
+        wal.path_of(self._folder, owner).unlink(missing_ok=True)
+
+    def _append(self, offers: Sequence[Offer], ended: Sequence[Delivery]) -> bool:
+        """Write offers and ends and wait for the disk; False where the offers are not taken.
+
+        Then their runs are given up. An end that was not written means no more than that the
+        delivery is run again after a crash.
+        """
+        records = [offer.record for offer in offers]
+        if ended:
+            numbers = [number_of(delivery) for delivery in ended]
+            records.append(logged.encode(Ended(time.monotonic(), numbers)))
+        if not self._write(records):
+            for offer in offers:
+                self.give_up(offer)
+            return False
+        epoch = self._log.epoch
+        for offer in offers:
+            for number, step in enumerate(offer.put.steps, start=offer.put.number):
+                self._live[number] = epoch, step
+            self._live_in[epoch] = self._live_in.get(epoch, 0) + len(offer.put.steps)
+        return True
+
+    def _hand_over(self, offers: Sequence[Offer]) -> list[Delivery]:
+        taker = self._taker()
+        assert taker is not None, "nobody offers without a taker"
+        lost = []
+        for offer in offers:
+            for delivery in offer.deliveries:
+                try:
+                    taker.take(delivery, renew_s=HOLD_S)
+                except Exception:  # It must not be lost; the writer must go on.
+                    logger.exception("a delivery of %s was not taken", delivery.step)
+                    lost.append(delivery)
+        return lost
+
+    def _write(self, records: Sequence[bytes]) -> bool:
+        log = self._log
+        if not self._is_usable:  # What was accepted before that comes here all the same.
+            return False
+        try:
+            if not log.fits(records):
+                following = log.epoch + 1
+                if self._live_in.get(following - wal.REGIONS):
+                    return False  # The region that is next has something that goes on.
+                log.turn()
+                if not log.fits(records):
+                    return False
+            log.append(records)
+        except OSError as error:
+            logger.error("the log of events is not used any more: %s", error)
+            self._is_usable = False
+            return False
+        return True
+
+    def _end(self, delivery: Delivery) -> bool:
+        """Forget a delivery; False where that was done before."""
+        epoch, _ = self._live.pop(number_of(delivery), (0, ""))
+        if not epoch:
+            return False
+        left = self._live_in[epoch] - 1
+        if left:
+            self._live_in[epoch] = left
+        else:
+            del self._live_in[epoch]
+        return True
+
+
+def _is_plain(write: EventPut) -> bool:
+    """It is small, due now, in no order with others, and nobody has to find it again."""
+    return (
+        write.dedupe_key is None
+        and write.not_before_s is None
+        and len(write.event.data) <= BYTES_MAX
+        and 0 < len(write.targets) <= _STEPS_MAX
+        and all(
+            not target.delay_s
+            and target.debounce is None
+            and target.depth_max is None
+            and not (target.is_fifo and write.event.group_id is not None)
+            for target in write.targets
+        )
+    )
+
+
+def _give_up(taker: Taker, steps: Sequence[str]) -> None:
+    for step in steps:
+        taker.give_up(step)

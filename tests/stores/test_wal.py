@@ -1,0 +1,202 @@
+"""The log of a process: what was appended comes back, whatever was torn or written over."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from motia_actors.stores.lmdb import wal
+from motia_actors.stores.lmdb.wal import REGIONS, Wal
+
+OWNER = b"12345678"
+REGION_BYTES = 256
+RECORD = b"x" * 50
+
+
+def a_log(folder: Path) -> Wal:
+    """A log of small regions, each for a header and four records."""
+    log = Wal(folder, is_synced=True)
+    log.open(OWNER)
+    return log
+
+
+@pytest.fixture(autouse=True)
+def small_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wal, "REGION_BYTES", REGION_BYTES)
+
+
+def filled(folder: Path, turns: int) -> list[bytes]:
+    """Fill so many regions one after the other; answers all that was appended."""
+    log, records = a_log(folder), []
+    for turn in range(turns):
+        log.turn()
+        number = 0
+        while log.fits([RECORD]):
+            records.append(f"{turn}.{number}".encode().ljust(len(RECORD)))
+            log.append([records[-1]])
+            number += 1
+    log.abandon()
+    return records
+
+
+def kept(folder: Path) -> list[bytes]:
+    return list(wal.read(wal.path_of(folder, OWNER)))
+
+
+@pytest.mark.parametrize("turns", [1, 2, REGIONS, REGIONS + 1, 3 * REGIONS + 2])
+def test_the_newest_regions_are_read_in_the_order_of_their_appends(
+    tmp_path: Path, turns: int
+) -> None:
+    appended = filled(tmp_path, turns)
+
+    assert kept(tmp_path) == appended[-(min(turns, REGIONS) * 4) :]
+    assert len(appended) == 4 * turns
+
+
+def test_records_that_are_appended_together_come_back_apart(tmp_path: Path) -> None:
+    log = a_log(tmp_path)
+    log.turn()
+
+    log.append([b"1", b"22"])
+    log.append([b"333"])
+
+    assert kept(tmp_path) == [b"1", b"22", b"333"]
+    assert wal.owners_of(tmp_path) == [OWNER]
+
+
+@pytest.mark.parametrize("cut", [1, 30, 57])
+def test_a_torn_record_and_what_follows_are_as_if_never_appended(tmp_path: Path, cut: int) -> None:
+    appended = filled(tmp_path, 2)
+    path = wal.path_of(tmp_path, OWNER)
+    data = bytearray(path.read_bytes())
+    third = REGION_BYTES + 20 + 2 * 58
+    data[third + cut] ^= 1
+    path.write_bytes(data)
+
+    assert kept(tmp_path) == appended[:6]
+
+
+def test_what_a_region_held_before_does_not_come_back(tmp_path: Path) -> None:
+    filled(tmp_path, REGIONS)
+    path = wal.path_of(tmp_path, OWNER)
+    old = path.read_bytes()
+    path.unlink()
+    appended = filled(tmp_path, REGIONS + 1)
+    # The last two appends did not reach the disk: behind the others stands what was there.
+    data = bytearray(path.read_bytes())
+    data[20 + 2 * 58 : REGION_BYTES] = old[20 + 2 * 58 : REGION_BYTES]
+    path.write_bytes(data)
+
+    assert kept(tmp_path) == appended[4:-2]
+
+
+@pytest.mark.parametrize("size_bytes", [0, 5, 20, 40, 300])
+def test_a_file_that_was_cut_off_has_what_is_whole(tmp_path: Path, size_bytes: int) -> None:
+    appended = filled(tmp_path, 1)
+    path = wal.path_of(tmp_path, OWNER)
+    os.truncate(path, size_bytes)
+
+    assert kept(tmp_path) == (appended if size_bytes >= REGION_BYTES else [])
+
+
+def test_no_log_and_no_folder_have_nothing(tmp_path: Path) -> None:
+    assert kept(tmp_path / "none") == []
+    assert wal.owners_of(tmp_path / "none") == []
+
+
+def test_a_log_that_is_closed_is_gone_and_one_that_is_abandoned_stays(tmp_path: Path) -> None:
+    log = a_log(tmp_path)
+    log.turn()
+    log.abandon()
+    assert wal.owners_of(tmp_path) == [OWNER]
+
+    wal.path_of(tmp_path, OWNER).unlink()
+    log = a_log(tmp_path)
+    log.turn()
+    log.close()
+
+    assert wal.owners_of(tmp_path) == []
+
+
+def test_a_follower_reads_on_from_where_it_was_over_all_turns(tmp_path: Path) -> None:
+    log, follower = a_log(tmp_path), wal.Follower(wal.path_of(tmp_path, OWNER))
+    assert follower.read() == (True, [])
+    log.turn()
+    assert follower.read() == (True, [])
+    for turn in range(2 * REGIONS):
+        log.append([b"%d" % turn])
+        assert follower.read() == (False, [b"%d" % turn])
+        log.append([RECORD])
+        log.turn()
+        assert follower.read() == (False, [RECORD])
+    assert follower.read() == (False, [])
+
+
+def test_a_follower_that_was_left_behind_begins_anew(tmp_path: Path) -> None:
+    log, follower = a_log(tmp_path), wal.Follower(wal.path_of(tmp_path, OWNER))
+    log.turn()
+    log.append([b"old"])
+    follower.read()
+    for turn in range(REGIONS):
+        log.turn()
+        log.append([b"%d" % turn])
+
+    assert follower.read() == (True, [b"0", b"1", b"2", b"3"])
+
+    log.abandon()
+    wal.path_of(tmp_path, OWNER).unlink()
+    assert follower.read() == (True, [])
+
+
+def failing(code: int) -> Callable[..., int]:
+    def fail(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+def test_without_room_for_its_file_there_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = a_log(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", failing(errno.ENOSPC))
+        with pytest.raises(OSError, match="No space"):
+            log.turn()
+    assert wal.owners_of(tmp_path) == []
+
+    log.turn()
+    log.append([RECORD])
+
+    assert kept(tmp_path) == [RECORD]
+
+
+def test_a_write_that_stopped_half_way_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = a_log(tmp_path)
+    log.turn()
+    write = os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda file, data, *rest: write(file, (data[0][:9],), *rest))
+
+    with pytest.raises(OSError, match="9 of 58 bytes"):
+        log.append([RECORD])
+
+    assert kept(tmp_path) == []
+
+
+def test_nothing_fits_into_a_region_whose_header_was_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = a_log(tmp_path)
+    log.turn()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", failing(errno.EIO))
+        with pytest.raises(OSError, match="Input/output"):
+            log.turn()
+
+    assert not log.fits([RECORD])
