@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from motia_actors.actors.ports import Port, trigger_of
+from motia_actors.actors.ports import Port
 from motia_actors.actors.retry import RetryIn, after_failure
 from motia_actors.actors.work import Work
 from motia_actors.clock import Clock
@@ -106,7 +106,7 @@ class Deliveries:
         refused, data = _looked_at(port, delivery)
         cause = delivery.event.trace
         trace = self._tracer.begin() if cause is None else self._tracer.onward(cause)
-        trigger = trigger_of(port.step, delivery.event.topic)
+        trigger = port.trigger_of(delivery.event.topic)
         call = Call(
             kind=trigger.type,
             trace_id=delivery.event.trace_id,

@@ -25,6 +25,14 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     """Looks at an event's topic and data before the handler does; an answer ends the delivery."""
     meter: Meter = msgspec.field(default_factory=Meter)
     trust: Trust = msgspec.field(default_factory=Trust)
+    _triggers: dict[str, Trigger] = msgspec.field(default_factory=dict)
+
+    def trigger_of(self, topic: str) -> Trigger:
+        """What sets the step off when an event of the topic is delivered to it."""
+        trigger = self._triggers.get(topic)
+        if trigger is None:
+            trigger = self._triggers[topic] = _trigger_of(self.step, topic)
+        return trigger
 
     @property
     def lease_max(self) -> int:
@@ -71,8 +79,7 @@ class Table:
         return self._targets.get(topic, ())
 
 
-def trigger_of(step: Step, topic: str) -> Trigger:
-    """What sets the step off when an event of the topic is delivered to it."""
+def _trigger_of(step: Step, topic: str) -> Trigger:
     if step.is_cron(topic):
         return Trigger(type="cron", cron=step.cron)
     return Trigger(type="event", topic=topic)

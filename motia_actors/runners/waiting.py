@@ -7,7 +7,10 @@ on the calling thread, and waits for the value where none does.
 from __future__ import annotations
 
 import asyncio
+import weakref
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -126,19 +129,45 @@ class _Waiting:
 def _wake(promise: Promise[Any]) -> Generator[Any, None, None]:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
-
-    def finish() -> None:
-        if not future.done():
-            future.set_result(None)
-
-    def wake(_: Promise[Any]) -> None:
-        try:
-            loop.call_soon_threadsafe(finish)
-        except RuntimeError:  # The loop was closed meanwhile: nobody waits any more.
-            return
-
-    promise.on_done(wake)
+    waker = _wakers.get(loop)
+    if waker is None:
+        waker = _wakers[loop] = _Waker(loop)
+    wake = waker.wake
+    promise.on_done(lambda _: wake(future))
     yield from future
+
+
+class _Waker:
+    """Ends what waits on a loop; other threads wake the loop once for all of it, and no more."""
+
+    __slots__ = ("_came", "_is_called", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._came: deque[asyncio.Future[None]] = deque()
+        self._is_called = False
+
+    def wake(self, future: asyncio.Future[None]) -> None:
+        """End a future of the loop. Any thread."""
+        self._came.append(future)
+        loop = self._loop()
+        # Added before the look: whoever finds it called knows that its turn is still to come.
+        if self._is_called or loop is None:
+            return
+        self._is_called = True
+        # A loop that was closed meanwhile has nobody who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._turn)
+
+    def _turn(self) -> None:
+        self._is_called = False
+        while self._came:
+            future = self._came.popleft()
+            if not future.done():
+                future.set_result(None)
+
+
+_wakers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Waker] = weakref.WeakKeyDictionary()
 
 
 def _value(value: T) -> Generator[Any, None, T]:

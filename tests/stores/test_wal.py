@@ -103,6 +103,17 @@ def test_a_file_that_was_cut_off_has_what_is_whole(tmp_path: Path, size_bytes: i
     assert kept(tmp_path) == (appended if size_bytes >= REGION_BYTES else [])
 
 
+@pytest.mark.parametrize("region_bytes", [0, 5, 20, 2**31])
+def test_a_header_that_cannot_be_is_no_log(tmp_path: Path, region_bytes: int) -> None:
+    filled(tmp_path, 2)
+    path = wal.path_of(tmp_path, OWNER)
+    data = bytearray(path.read_bytes())
+    data[16:20] = region_bytes.to_bytes(4, "big")
+    path.write_bytes(data)
+
+    assert len(kept(tmp_path)) in (0, 4)
+
+
 def test_no_log_and_no_folder_have_nothing(tmp_path: Path) -> None:
     assert kept(tmp_path / "none") == []
     assert wal.owners_of(tmp_path / "none") == []

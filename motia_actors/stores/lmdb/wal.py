@@ -180,11 +180,12 @@ def _regions(file: int) -> Iterator[tuple[int, tuple[int, int]]]:
     at = region_bytes = 0
     while len(header := os.pread(file, _header.size, at)) == _header.size:
         magic, epoch, length = _header.unpack(header)
-        if magic == _MAGIC:
-            region_bytes = length
+        is_begun = magic == _MAGIC
+        region_bytes = length if is_begun else region_bytes
+        if region_bytes <= _header.size:
+            return  # The first region is begun first; what says otherwise is no log of ours.
+        if is_begun:
             yield epoch, (at, at + region_bytes)
-        elif not region_bytes:
-            return  # The first region is begun first.
         at += region_bytes
 
 
