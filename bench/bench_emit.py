@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
             "flush_us": flush_us(data),
             "gunicorn": " ".join(_gunicorn(1).options()),
         }
-        alternatives = [*_ours(data, stack), *_two_workers(data, stack)]
+        alternatives = [*_ours(data, stack), *_two_workers(data, stack), *_bound(data, stack)]
         if options.nats:
             alternatives += _on_nats(data, stack)
         beside = _peers(data, stack, peers, fsyncs)
@@ -96,12 +96,23 @@ class Served(msgspec.Struct, frozen=True):
     pids: tuple[int, ...]
 
 
-def _gunicorn(workers: int) -> GunicornSettings:
-    return GunicornSettings(worker_class=OUR_WORKER, workers=workers, threads=max(EMITTERS) + 2)
+def _gunicorn(workers: int, *, has_cpu_each: bool = False) -> GunicornSettings:
+    return GunicornSettings(
+        worker_class=OUR_WORKER,
+        workers=workers,
+        threads=max(EMITTERS) + 2,
+        has_cpu_each=has_cpu_each,
+    )
 
 
 def started(
-    data: Path, stack: contextlib.ExitStack, *, workers: int, store: str = "", name: str = ""
+    data: Path,
+    stack: contextlib.ExitStack,
+    *,
+    workers: int,
+    store: str = "",
+    name: str = "",
+    has_cpu_each: bool = False,
 ) -> Served:
     """Serve the project whose steps emit and handle, until stack ends.
 
@@ -111,8 +122,8 @@ def started(
     noted.mkdir()
     serving = serving_project(
         "events",
-        _gunicorn(workers),
-        data=data / f"store-{workers}",
+        _gunicorn(workers, has_cpu_each=has_cpu_each),
+        data=data / f"store-{name or workers}",
         ready="/ready",
         env={ledger.FOLDER: str(noted.resolve()), **({"MOTIA_STORE": store} if store else {})},
     )
@@ -146,6 +157,19 @@ def _two_workers(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
             ratio_to=_our_name(emitters),
         )
         for emitters in EMITTERS
+    ]
+
+
+def _bound(data: Path, stack: contextlib.ExitStack) -> list[Alternative]:
+    """Ours with its worker bound to one CPU."""
+    ours = started(data, stack, workers=1, name="bound", has_cpu_each=True)
+    return [
+        Alternative(
+            name=f"emit to handled, bound to a CPU, {emitters} at once",
+            turn=functools.partial(turn_of, ours, emitters),
+            ratio_to=_our_name(emitters),
+        )
+        for emitters in EMITTERS[1:]
     ]
 
 

@@ -29,6 +29,8 @@ class GunicornSettings(msgspec.Struct, frozen=True, kw_only=True):
     worker_class: str = "gthread"
     workers: int = 1
     threads: int = 8
+    has_cpu_each: bool = False
+    """Each worker is bound to a CPU of its own."""
 
     def options(self) -> list[str]:
         """Write them as gunicorn's options."""
@@ -36,6 +38,8 @@ class GunicornSettings(msgspec.Struct, frozen=True, kw_only=True):
         # The sync worker would be turned into gthread by it; the others have no use for it.
         if self.worker_class not in ("sync", "gevent", "asgi"):
             options += ["--threads", str(self.threads)]
+        if self.has_cpu_each:
+            options += ["-c", "bench/bound.py"]
         return [*options, "--no-control-socket", "--log-level", "error"]
 
 
