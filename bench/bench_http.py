@@ -94,6 +94,9 @@ def _stock(stack: contextlib.ExitStack, data: Path, threads: int) -> list[Way]:
     settings = GunicornSettings(threads=threads)
     bare = stack.enter_context(serving("bench.apps:bare", settings, ready="/"))
     falcon = stack.enter_context(serving("bench.apps:with_falcon", settings, ready=HELLO.path))
+    headers = stack.enter_context(
+        serving("bench.apps:with_step_headers", settings, ready=HELLO.path)
+    )
     ours = stack.enter_context(
         serving_project("hello", settings, data=data / "gthread", ready=HELLO.path)
     )
@@ -101,6 +104,7 @@ def _stock(stack: contextlib.ExitStack, data: Path, threads: int) -> list[Way]:
         Way("bare WSGI, gthread", bare, HELLO, FALCON),
         Way(FALCON, falcon, HELLO, FALCON),
         Way("falcon, gthread, POST", falcon, POST_USER, FALCON),
+        Way("falcon with a step's headers, gthread", headers, HELLO, FALCON),
         Way("api step, gthread", ours, HELLO, FALCON),
         Way("api step, gthread, POST checked", ours, POST_USER, "falcon, gthread, POST"),
     ]

@@ -67,11 +67,6 @@ class StepActor(Actor):
         self._record(work, timed_out(work.limit_s))
         self._report(ChildFailed(self._cell.name, generation=self.generation, error=error))
 
-    @property
-    def trust(self) -> Trust:
-        """Whether askers may run its handler; the same for every incarnation."""
-        return self._setup.trust
-
     def run_inline(self, work: Work) -> bool:
         """Run work on the calling thread, as far as it goes without waiting for a loop.
 

@@ -9,41 +9,47 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from motia_actors.threads import allocate_lock
+T = TypeVar("T")
 
+_BYTES = 4096
 _LETTERS = b"ABCDEFGHJKMNPQRSTUVWXYZ123456789"
 _TO_LETTERS = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
 
 
-class _Chance:
-    """Random text, bought in bulk. A fork starts with none of its parent's."""
+class _Chance(Generic[T]):
+    """Random ids, bought in bulk. A fork starts with none of its parent's."""
 
-    BYTES = 4096
-
-    def __init__(self, write: Callable[[bytes], str]) -> None:
-        self._write = write
-        self._guard = allocate_lock()
-        self._text, self._used = "", 0
+    def __init__(self, buy: Callable[[], list[T]]) -> None:
+        self._buy = buy
+        self._stock: list[T] = []
         os.register_at_fork(after_in_child=self._forget)
 
-    def take(self, count: int) -> str:
-        """So many characters that nobody else gets."""
-        with self._guard:
-            start, self._used = self._used, self._used + count
-            if self._used > len(self._text):
-                self._text = self._write(os.urandom(self.BYTES))
-                start, self._used = 0, count
-            return self._text[start : self._used]
+    def take(self) -> T:
+        """One that nobody else gets."""
+        # Taking from a list and adding one to it are single steps that need no lock.
+        try:
+            return self._stock.pop()
+        except IndexError:
+            bought = self._buy()
+        taken = bought.pop()
+        self._stock.extend(bought)
+        return taken
 
     def _forget(self) -> None:
-        # The lock as well: the thread that held it may not have come along.
-        self._guard = allocate_lock()
-        self._text, self._used = "", 0
+        self._stock = []
 
 
-_letters = _Chance(lambda data: data.translate(_TO_LETTERS).decode())
-_hex = _Chance(bytes.hex)  # All zeros would be no id; that is one in 2**64.
+def _pieces(text: str, chars: int) -> list[str]:
+    return [text[at : at + chars] for at in range(0, len(text) - chars + 1, chars)]
+
+
+_letters = _Chance(lambda: _pieces(os.urandom(_BYTES).translate(_TO_LETTERS).decode(), 5))
+# All zeros would be no id; that is one in 2**64.
+_events = _Chance(lambda: _pieces(os.urandom(_BYTES).hex(), 20))
+_spans = _Chance(lambda: _pieces(os.urandom(_BYTES).hex(), 16))
+_traces = _Chance(lambda: [(one[:32], one[32:]) for one in _pieces(os.urandom(_BYTES).hex(), 48)])
 
 
 def new_trace_id(now_s: float) -> str:
@@ -51,20 +57,19 @@ def new_trace_id(now_s: float) -> str:
 
     Source: Motia 0.17 `generateTraceId`.
     """
-    return f"{_letters.take(5)}-{str(int(now_s * 1000))[6:]}"
+    return f"{_letters.take()}-{str(int(now_s * 1000))[6:]}"
 
 
 def new_event_id(now_s: float) -> str:
     """Make an id that no other event ever has; ids sort by their millisecond."""
-    return f"{int(now_s * 1000):012x}{_hex.take(20)}"
+    return f"{int(now_s * 1000):012x}{_events.take()}"
 
 
 def new_trace_ids() -> tuple[str, str]:
     """Make a W3C trace id of 32 hexadecimal digits, and one of 16 for its first span."""
-    digits = _hex.take(48)
-    return digits[:32], digits[32:]
+    return _traces.take()
 
 
 def new_span_id() -> str:
     """Make a W3C span id: 16 hexadecimal digits."""
-    return _hex.take(16)
+    return _spans.take()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import falcon
+import msgspec
 
 from motia_actors.errors import (
     ActorError,
@@ -28,7 +29,7 @@ from motia_actors.payload import encode
 T = TypeVar("T")
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """A request for a step, from its begin to its answer."""
 
     trace: Trace

@@ -97,7 +97,7 @@ def etag_of(data: bytes) -> str:
     """The weak validator that Express gives a body."""
     # No secret hangs on it, and clients that saw Motia's answer know this very value.
     digest = b2a_base64(sha1(data, usedforsecurity=False).digest())
-    return f'W/"{len(data):x}-{digest[:27].decode()}"'
+    return (b'W/"%x-%.27b"' % (len(data), digest)).decode()
 
 
 def names_tag(if_none_match: str, etag: str) -> bool:
@@ -168,7 +168,21 @@ def _value(name: str, value: object) -> str:
     return text
 
 
-def _body(body: object) -> tuple[bytes, str]:
+def _body(body: Any) -> tuple[bytes, str]:
+    if body.__class__ is not dict or "type" in body:  # Most need no further look.
+        special = _special(body)
+        if special is not None:
+            return special
+    try:
+        return encode(body), JSON
+    except PayloadError as error:
+        if isinstance(body, Pieces):
+            return _STREAMED, OCTETS
+        raise UsageError(f"body: {error}") from error
+
+
+def _special(body: object) -> tuple[bytes, str] | None:
+    """A body that is text or bytes, or stands for bytes; None for any other."""
     if isinstance(body, str):
         try:
             return body.encode(), HTML
@@ -181,9 +195,4 @@ def _body(body: object) -> tuple[bytes, str]:
             return bytes(list(body["data"])), OCTETS
         except (KeyError, TypeError, ValueError):
             pass  # Looks like a Node Buffer and is none: sent as the JSON it is.
-    try:
-        return encode(body), JSON
-    except PayloadError as error:
-        if isinstance(body, Pieces):
-            return _STREAMED, OCTETS
-        raise UsageError(f"body: {error}") from error
+    return None

@@ -16,6 +16,18 @@ from motia_actors.web.uploads import Uploads
 _NAMES_MAX = 1024
 
 
+_USUAL = """
+    GATEWAY_INTERFACE PATH_INFO QUERY_STRING RAW_URI REMOTE_ADDR REMOTE_PORT REQUEST_METHOD
+    SCRIPT_NAME SERVER_NAME SERVER_PORT SERVER_PROTOCOL SERVER_SOFTWARE gunicorn.socket
+    wsgi.early_hints wsgi.errors wsgi.file_wrapper wsgi.input wsgi.input_terminated
+    wsgi.multiprocess wsgi.multithread wsgi.run_once wsgi.url_scheme wsgi.version
+    motia_actors.desert motia_actors.found motia_actors.on_cut motia_actors.on_wait
+    motia_actors.take_over
+"""
+_NO_HEADERS = frozenset(_USUAL.split())
+"""Keys of nearly every environment that are no header, and are passed over at once."""
+
+
 class _HeaderNames(dict[str, str]):
     """Header names by environment key, empty for keys that are no header.
 
@@ -40,7 +52,8 @@ _header_names = _HeaderNames()
 def read_headers(environ: dict[str, Any]) -> dict[str, str]:
     """The request's headers by lower-case name; repeated ones come joined by the server."""
     names = _header_names
-    headers = {name: value for key, value in environ.items() if (name := names[key])}
+    headers = {names[key]: value for key, value in environ.items() if key not in _NO_HEADERS}
+    headers.pop("", None)
     # WSGI allows a server to hand these two out empty where they were not sent.
     if headers.get("content-type") == "":
         del headers["content-type"]
