@@ -29,6 +29,7 @@ from motia_actors.threads import allocate_lock
 T = TypeVar("T")
 
 _ENDED = b"ended "
+_SETTLE_NS = 50_000_000
 _token = struct.Struct(">Q")  # Those of rows are longer.
 
 
@@ -97,7 +98,7 @@ class Others:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = allocate_lock()
-        self._known: dict[bytes, tuple[Follower, dict[int, str]]] = {}
+        self._watched: dict[bytes, _Watched] = {}
 
     def steps(self, *, but: bytes) -> Counter[str]:
         """Count the deliveries at work by their steps, but for those of one owner.
@@ -107,30 +108,43 @@ class Others:
         counted: Counter[str] = Counter()
         with self._lock:
             owners = [owner for owner in wal.owners_of(self._folder) if owner != but]
-            self._known = {owner: self._known_of(owner) for owner in owners}
-            for follower, live in self._known.values():
+            self._watched = {owner: self._of(owner) for owner in owners}
+            for watched in self._watched.values():
                 with contextlib.suppress(OSError, msgspec.MsgspecError):
-                    _follow(follower, live)
-                counted.update(live.values())
+                    watched.look()
+                counted.update(watched.live.values())
         return counted
 
-    def _known_of(self, owner: bytes) -> tuple[Follower, dict[int, str]]:
-        known = self._known.get(owner)
-        return known or (Follower(wal.path_of(self._folder, owner)), {})
+    def _of(self, owner: bytes) -> _Watched:
+        known = self._watched.get(owner)
+        return known or _Watched(wal.path_of(self._folder, owner))
 
 
-def _follow(follower: Follower, live: dict[int, str]) -> None:
-    """Bring up to date which steps have which deliveries."""
-    is_all, records = follower.read()
-    if is_all:
-        live.clear()
-    for record in map(_decode, records):
-        match record:
-            case Put(number=number, steps=steps):
-                live.update(enumerate(steps, start=number))
-            case Ended(numbers=numbers):
-                for number in numbers:
-                    live.pop(number, None)
+class _Watched:
+    """The log of one process, and the steps of the deliveries in it that have not ended."""
+
+    def __init__(self, path: Path) -> None:
+        self.live: dict[int, str] = {}
+        self._path, self._follower = path, Follower(path)
+        self._read_ns = 0
+
+    def look(self) -> None:
+        """Read on, where the log has changed."""
+        changed_ns = self._path.stat().st_mtime_ns
+        if changed_ns == self._read_ns:
+            return
+        # A change in the same tick of the file system's clock would look like none.
+        self._read_ns = changed_ns if time.time_ns() - changed_ns > _SETTLE_NS else 0
+        is_all, records = self._follower.read()
+        if is_all:
+            self.live.clear()
+        for record in map(_decode, records):
+            match record:
+                case Put(number=number, steps=steps):
+                    self.live.update(enumerate(steps, start=number))
+                case Ended(numbers=numbers):
+                    for number in numbers:
+                        self.live.pop(number, None)
 
 
 # What ends with a commit is said within it, in a row for each owner, since a process may die
