@@ -84,7 +84,7 @@ def test_a_power_cut_loses_no_event_without_a_row(tmp_path: Path) -> None:
         for number in range(CUTS):
             lives = number * LIVES_MAX
             with Crew(folder, ROLES, seed=seed, options=OPTIONS, exits=ENDS, lives=lives) as crew:
-                crew.wait_word("A", 5)
+                crew.wait_word("W", 10)
                 crew.wait_lines(crew.chance.randint(1, 300), limit_s=5.0)
                 disk.cut()
             lines += crew.lines
