@@ -143,21 +143,21 @@ def test_a_request_costs_two_workers_hardly_more_than_one(data: Path) -> None:
     assert least(found["two"], "cpu_us") <= 1.8 * least(found["one"], "cpu_us")
 
 
-def test_an_event_costs_less_than_on_any_queue_that_is_as_durable(data: Path) -> None:
+def test_an_event_costs_less_than_half_of_what_any_other_queue_takes(data: Path) -> None:
     needs("dramatiq", "taskiq", "taskiq_redis", "huey", "redis", needs_redis=True)
 
     ours, theirs = beside_queues(data, QUEUES)
 
-    assert ours * 1.3 <= min(theirs.values())
+    assert ours * 2.2 <= min(theirs.values())
 
 
 @pytest.mark.stress
-def test_an_event_costs_a_fifth_of_what_celery_takes(data: Path) -> None:
+def test_an_event_costs_an_eighth_of_what_celery_takes(data: Path) -> None:
     needs("celery", "redis", needs_redis=True)
 
     ours, theirs = beside_queues(data, ("celery threads", "celery prefork"))
 
-    assert ours * 5 <= min(theirs.values())
+    assert ours * 8 <= min(theirs.values())
 
 
 def beside_queues(data: Path, names: tuple[str, ...]) -> tuple[float, dict[str, float]]:
