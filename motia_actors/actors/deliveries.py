@@ -59,7 +59,7 @@ class Hold:
     ) -> None:
         self.port, self.delivery, self.renew_s = port, delivery, renew_s
         self.trace, self.start_s = trace, start_s
-        self.renewal: Promise[list[object]] | None = None
+        self.renewal: Promise[None] | None = None
         """On its way to the disk; the delivery must not be ended before it is known."""
 
 
@@ -158,15 +158,18 @@ class Deliveries:
         for holds in list(self._holds.values()):
             for work, hold in list(holds.items()):
                 if hold.renew_s <= now_s and not work.answer.is_done:
-                    self._renew(hold, now_s)
+                    self._renew(work, hold, now_s)
 
-    def _renew(self, hold: Hold, now_s: float) -> None:
+    def _renew(self, work: Work, hold: Hold, now_s: float) -> None:
         hold.renew_s = now_s + _renew_after_s(hold.port)
+        # Said before the look: an answer that comes after it waits for the new lease.
+        hold.renewal = renewal = Promise[None]()
+        if work.answer.is_done:
+            renewal.set(None)
+            return
         visibility_s = hold.port.step.infrastructure.queue.visibility_s
-        hold.renewal = self._store.commit(
-            [Extend(delivery=hold.delivery, visibility_s=visibility_s)]
-        )
-        hold.renewal.on_done(lambda answer: _renewed(hold, answer))
+        extended = self._store.commit([Extend(delivery=hold.delivery, visibility_s=visibility_s)])
+        extended.on_done(lambda answer: _renewed(hold, renewal, answer))
 
     def _answered(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
         renewal = hold.renewal
@@ -306,13 +309,14 @@ def _renew_after_s(port: Port) -> float:
     return port.step.infrastructure.queue.visibility_s / RENEWALS
 
 
-def _renewed(hold: Hold, answer: Promise[list[object]]) -> None:
+def _renewed(hold: Hold, renewal: Promise[None], answer: Promise[list[object]]) -> None:
     if answer.error is not None:
         logger.warning("a lease was not renewed: %s", answer.error)
-        return
-    [delivery] = answer.result()
-    assert isinstance(delivery, Delivery)
-    hold.delivery = delivery
+    else:
+        [delivery] = answer.result()
+        assert isinstance(delivery, Delivery)
+        hold.delivery = delivery
+    renewal.set(None)
 
 
 def _looked_at(port: Port, delivery: Delivery) -> tuple[Failed | None, Any]:

@@ -160,10 +160,11 @@ class RouterActor(Actor):
             logger.warning("cannot lease: %s", error)
             return
         for (port, room), deliveries in zip(wanted, answers, strict=True):
-            if len(deliveries) < room:  # type: ignore[arg-type]  # a Lease answers a list
-                self._caught_up(port.step.id)
             for delivery in deliveries:  # type: ignore[attr-defined]  # a Lease answers a list
                 self._hand_over(port, delivery)
+            # Only now: what is taken as it is put would come before these.
+            if len(deliveries) < room:  # type: ignore[arg-type]  # a Lease answers a list
+                self._caught_up(port.step.id)
 
     def _caught_up(self, step: str) -> None:
         """Nothing more of the step was due, unless it was woken since that look."""

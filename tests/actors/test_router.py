@@ -68,6 +68,22 @@ def test_a_handled_event_is_gone() -> None:
     assert sorted(heard.inputs, key=repr) == sorted(range(20), key=repr)
 
 
+def test_nothing_is_taken_past_what_was_leased_and_has_no_mailbox_yet() -> None:
+    heard, seen = Heard(1), list[bool]()
+
+    def check(topic: str, data: object) -> None:
+        """The router has leased it, and is about to hand it over."""
+        seen.append(step.step.id in rig.system._tree.deliveries.behind)
+
+    step = plan(heard, kind="event", subscribes=("made",), check=check)
+
+    with running(step) as rig:
+        put(rig.system, rig.store, "made")
+        heard.all.result(WAIT_S)
+
+    assert seen == [True]
+
+
 def test_a_failing_event_runs_again_and_ends_as_a_dead_letter() -> None:
     runs = Heard(3)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import io
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from motia_actors.errors import LeaseLostError
+from motia_actors.errors import LeaseLostError, StoreClosedError
 from motia_actors.messages import Debounce, Event, Target
 from motia_actors.store import (
     Ack,
@@ -238,6 +239,69 @@ def test_a_log_that_fails_is_left_and_events_have_rows(
     assert store.events.depth("charge").leased == 2
 
 
+def test_of_two_ends_in_one_commit_the_first_counts(store: Store, hands: Hands) -> None:
+    put(store, "e1")
+    [delivery] = hands.taken
+    with store._writer._commit_lock:  # type: ignore[attr-defined]  # so that both wait
+        held = store.commit([Extend(delivery=delivery, visibility_s=30.0)])
+        late = store.commit(
+            [StateSet(group="g", key="late", value=b"1"), Ack(delivery=delivery)],
+        )
+
+    [extended] = held.result()
+    with pytest.raises(LeaseLostError):
+        late.result()
+
+    assert store.state.get("g", "late") is None
+    assert rows(store) == 1
+    store.write(Ack(delivery=extended))  # type: ignore[arg-type]  # an Extend answers a delivery
+    assert (rows(store), store.events.steps()) == (0, [])
+
+
+def test_an_end_that_the_log_had_no_room_for_goes_along_with_the_next(
+    store: Store, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "e1", "e2")
+    express = store._express  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setattr(express, "_write", lambda _records: False)
+        store.write(Ack(delivery=hands.taken[0]))
+    [owner] = express.owners()
+    assert len(express.left_by(owner)) == 2
+
+    store.write(Ack(delivery=hands.taken[1]))
+
+    assert express.left_by(owner) == {}
+    assert express._unlogged == set()
+
+
+def test_an_end_of_before_a_reopening_does_no_harm(store: Store, hands: Hands) -> None:
+    put(store, "e1")
+    store.close()
+    store.open()
+    store.commit([StateSet(group="g", key="k", value=b"2")]).result()
+    late = store.commit([Ack(delivery=hands.taken[0])])
+    store.commit_waiting(wait_s=0.0)
+    with pytest.raises(LeaseLostError):
+        late.result(0.0)
+
+    put(store, "e2")
+
+    assert (hands.taken[-1].event.id, rows(store)) == ("e2", 0)
+
+
+def test_a_store_that_fails_keeps_no_runs(store: Store, hands: Hands) -> None:
+    writer = store._writer  # type: ignore[attr-defined]
+    with writer._commit_lock:
+        waiting = store.commit([EventPut(event=an_event("e1"), targets=(CHARGE,))])
+        assert hands.free == 999
+        writer._refuse(StoreClosedError("failed"))
+
+    with pytest.raises(StoreClosedError, match="failed"):
+        waiting.result()
+    assert hands.free == 1000
+
+
 # What a process leaves that dies.
 
 
@@ -308,6 +372,45 @@ def test_who_dies_while_he_frees_leaves_nothing_to_be_put_twice(
             assert logged.owners_in(txn, tables.meta) == set()
 
 
+def test_what_was_freed_by_another_meanwhile_is_not_put_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with handled(tmp_path, Hands()) as store, child_on(tmp_path) as child:
+        child.ask("take 2")
+        child.kill()
+        express = store._express  # type: ignore[attr-defined]
+        [owner] = express.owners()
+        read_before = express.left_by(owner)
+        assert [store.events.free_dead_owners() for _ in range(3)] == [2, 0, 0]
+
+        monkeypatch.setattr(express, "left_by", lambda _owner: read_before)
+        assert store._free([owner]) == 0  # type: ignore[attr-defined]
+
+        assert ids(lease(store)) == ["0", "1"]
+
+
+def test_a_log_is_gone_on_disk_before_its_ends_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut would bring it back, and nothing would say what had ended."""
+    flushed: list[tuple[Path, list[bytes]]] = []
+    folder = tmp_path / "wal"
+    with handled(tmp_path, Hands()) as store, child_on(tmp_path) as child:
+        child.ask("take 1")
+        child.kill()
+        flush = wal.flush
+
+        def note(path: Path) -> None:
+            flushed.append((path, wal.owners_of(folder)))
+            flush(path)
+
+        monkeypatch.setattr(wal, "flush", note)
+        assert store.events.free_dead_owners() == 1
+        assert flushed == [(folder, [])]
+        put(store, "e1")
+        assert (tmp_path, wal.owners_of(folder)) in flushed
+
+
 def test_a_close_leaves_what_is_at_work_to_the_next(tmp_path: Path) -> None:
     hands = Hands()
     with handled(tmp_path, hands) as store:
@@ -362,6 +465,40 @@ def test_a_backup_has_what_was_at_work(tmp_path: Path) -> None:
     with handled(tmp_path / "backup", Hands()) as store:
         assert store.events.free_dead_owners() == 2
         assert sorted(ids(lease(store))) == ["0", "2"]
+
+
+def test_a_backup_after_the_machine_started_anew_has_what_was_at_work(tmp_path: Path) -> None:
+    """The machine's clock began anew, so all that a log says was in its future."""
+    later_s = time.monotonic() + 1e6
+    log = wal.Wal(tmp_path / "data" / "wal", is_synced=True)
+    with handled(tmp_path / "data", Hands()):
+        pass
+    log.open(b"\1" * 8)
+    log.turn()
+    for number, event_id in enumerate(["left", "done"], start=1):
+        put = logged.Put(number, later_s, 1.0, (CHARGE.step,), an_event(event_id))
+        log.append([logged.encode(put)])
+    log.append([logged.encode(logged.Ended(later_s, [2]))])
+    log.abandon()
+
+    backup(tmp_path / "data", tmp_path / "backup")
+
+    with handled(tmp_path / "backup", Hands()) as store:
+        assert store.events.free_dead_owners() == 1
+        assert ids(lease(store)) == ["left"]
+
+
+def test_a_backup_has_not_what_ended_with_a_commit(tmp_path: Path) -> None:
+    with handled(tmp_path / "other", Hands()), child_on(tmp_path / "data") as child:
+        child.ask("take 2")
+        child.ask("finish-and-stop 1")
+
+        backup(tmp_path / "data", tmp_path / "backup")
+
+    with handled(tmp_path / "backup", Hands()) as store:
+        assert store.state.get("g", "f") == b"1"
+        assert store.events.free_dead_owners() == 1
+        assert ids(lease(store)) == ["0"]
 
 
 def test_an_export_has_what_was_at_work(tmp_path: Path) -> None:

@@ -211,3 +211,10 @@ def test_nothing_fits_into_a_region_whose_header_was_not_written(
             log.turn()
 
     assert not log.fits([RECORD])
+
+
+def test_files_with_other_names_are_no_logs(tmp_path: Path) -> None:
+    for name in ("copy.wal", "00.wal", f"{OWNER.hex()}.wal~", "notes"):
+        (tmp_path / name).touch()
+
+    assert wal.owners_of(tmp_path) == []

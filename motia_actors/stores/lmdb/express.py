@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -77,7 +77,7 @@ class Express:
         """Of each delivery that has not ended: the epoch of its record, and its step."""
         self._live_in: dict[int, int] = {}
         self._unlogged: set[int] = set()
-        """Deliveries that ended with a commit, and whose end is not in the log yet."""
+        """Deliveries whose end the log had no room for."""
         self._owner = b""
         self._is_usable = False
 
@@ -133,22 +133,25 @@ class Express:
         rest = [batch for batch in batches if batch.offer is None and not batch.is_end]
         return rest, lost
 
-    def ended(self, deliveries: Sequence[Delivery]) -> Delivery | None:
-        """The first that has ended, if one has."""
-        return next((one for one in deliveries if number_of(one) not in self._live), None)
+    def ended(self, deliveries: Sequence[Delivery], ends: Collection[int]) -> Delivery | None:
+        """The first that has ended, or whose number is among ends of the same commit, if any."""
+        numbers: set[int] = set()
+        for delivery in deliveries:
+            number = number_of(delivery)
+            if number not in self._live or number in ends or number in numbers:
+                return delivery
+            numbers.add(number)
+        return None
 
-    def end_within(self, work: Work, deliveries: Sequence[Delivery]) -> None:
+    def end_within(self, work: Work, ends: Collection[int]) -> None:
         """Say in a commit which deliveries end with it: the log is to hear of it only later."""
-        if deliveries:
-            numbers = self._unlogged.union(map(number_of, deliveries))
-            logged.end_within(work, self._owner, numbers)
+        if ends:
+            logged.end_within(work, self._owner, self._unlogged.union(ends))
 
-    def end(self, deliveries: Sequence[Delivery]) -> None:
+    def end(self, deliveries: Collection[Delivery]) -> None:
         """Take note that deliveries have ended or have rows, which are on disk."""
         if deliveries:
-            ended = [one for one in deliveries if self._end(one)]
-            if not self._append((), ended):
-                self._unlogged.update(map(number_of, ended))
+            self._append((), [one for one in deliveries if self._end(one)])
 
     def steps(self) -> Counter[str]:
         """Count the deliveries at work without rows by their steps, of all processes."""
@@ -184,24 +187,29 @@ class Express:
         """
         return logged.left_in(wal.path_of(self._folder, owner))
 
+    def has_log(self, owner: bytes) -> bool:
+        """The log of an owner is there."""
+        return wal.path_of(self._folder, owner).exists()
+
     def forget(self, owner: bytes) -> None:
-        """Remove the log of an owner who is dead."""
-        wal.path_of(self._folder, owner).unlink(missing_ok=True)
+        """Remove the log of an owner who is dead, so that no power cut brings it back."""
+        self._log.remove(wal.path_of(self._folder, owner))
 
     def _append(self, offers: Sequence[Offer], ended: Sequence[Delivery]) -> bool:
         """Write offers and ends and wait for the disk; False where the offers are not taken.
 
-        Then their runs are given up. An end that was not written means no more than that the
-        delivery is run again after a crash.
+        Then their runs are given up, and the ends go along with the next append or commit: until
+        then they mean no more than that the delivery is run again after a crash.
         """
         records = [offer.record for offer in offers]
-        if ended:
-            numbers = [number_of(delivery) for delivery in ended]
-            records.append(logged.encode(Ended(time.monotonic(), numbers)))
-        if not self._write(records):
+        self._unlogged.update(map(number_of, ended))
+        if self._unlogged:
+            records.append(logged.encode(Ended(time.monotonic(), list(self._unlogged))))
+        if records and not self._write(records):
             for offer in offers:
                 self.give_up(offer)
             return False
+        self._unlogged.clear()
         epoch = self._log.epoch
         for offer in offers:
             for number, step in enumerate(offer.put.steps, start=offer.put.number):

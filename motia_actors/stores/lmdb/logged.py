@@ -28,6 +28,9 @@ from motia_actors.threads import allocate_lock
 
 T = TypeVar("T")
 
+Place = tuple[bytes, int]
+"""Whose log a delivery is in, and its number there."""
+
 _ENDED = b"ended "
 _SETTLE_NS = 50_000_000
 _token = struct.Struct(">Q")  # Those of rows are longer.
@@ -159,7 +162,20 @@ def end_within(work: Work, owner: bytes, numbers: Iterable[int]) -> None:
 
 def ended_within(work: Work, owner: bytes) -> set[int]:
     """Read what end_within said last."""
-    record = work.txn.get(_ENDED + owner, db=work.tables.meta) or b""
+    return _numbers(work.txn.get(_ENDED + owner, db=work.tables.meta) or b"")
+
+
+def ended_in(rows: Iterable[tuple[bytes, bytes]]) -> set[Place]:
+    """What end_within said last of each owner, among the rows of the table meta."""
+    return {
+        (key[len(_ENDED) :], number)
+        for key, record in rows
+        if key.startswith(_ENDED)
+        for number in _numbers(record)
+    }
+
+
+def _numbers(record: bytes) -> set[int]:
     return {keys.to_number(record[at : at + 8]) for at in range(0, len(record), 8)}
 
 
@@ -179,8 +195,8 @@ def owners_in(txn: Transaction, table: object) -> set[bytes]:
     return found
 
 
-def left_beside(folder: Path, pin: Callable[[], T]) -> tuple[T, list[Delivery]]:
-    """Pin a commit of LMDB, and find what the logs had then and had not ended.
+def left_beside(folder: Path, pin: Callable[[], T]) -> tuple[T, dict[Place, Delivery]]:
+    """Pin a commit of LMDB, and find what the logs had then and did not say had ended.
 
     What ended while this looks may be among it: then it runs once more for whoever reads it.
 
@@ -193,11 +209,13 @@ def left_beside(folder: Path, pin: Callable[[], T]) -> tuple[T, list[Delivery]]:
     pinned_s = time.monotonic()
     # A region that was begun anew meanwhile is known from before.
     known = before | dict(_read_all(folder))
-    left = [
-        one.delivery
+    # Only times of what happened since are compared: a machine's clock begins anew at its start.
+    left = {
+        place: one.delivery
         for place, one in known.items()
-        if one.at_s <= pinned_s and (one.ended_s is None or one.ended_s >= begun_s)
-    ]
+        if (before[place].ended_s is None if place in before else one.at_s <= pinned_s)
+        and (one.ended_s is None or one.ended_s >= begun_s)
+    }
     return pinned, left
 
 
@@ -247,7 +265,7 @@ def _read(path: Path) -> dict[int, _Seen]:
     return seen
 
 
-def _read_all(folder: Path) -> Iterator[tuple[tuple[bytes, int], _Seen]]:
+def _read_all(folder: Path) -> Iterator[tuple[Place, _Seen]]:
     for owner in wal.owners_of(folder):
         for number, one in _read(wal.path_of(folder, owner)).items():
             yield (owner, number), one

@@ -16,7 +16,7 @@ from motia_actors.messages import Delivery
 from motia_actors.stores.lmdb import datafile
 from motia_actors.stores.lmdb.env import Tables
 from motia_actors.stores.lmdb.express import WAL_FOLDER
-from motia_actors.stores.lmdb.logged import left_beside
+from motia_actors.stores.lmdb.logged import Place, ended_in, left_beside
 from motia_actors.stores.lmdb.pages import PageFile
 from motia_actors.stores.lmdb.transaction import Transaction
 
@@ -119,8 +119,9 @@ def _opened(file: Path) -> Iterator[tuple[Snapshot, list[str]]]:
     try:
         datafile.check(file)
     except StoreCorruptError:
-        left = left_beside(file.parents[1] / WAL_FOLDER, lambda: None)[1]
-        with PageFile(file, is_salvage=True) as pages, _salvaged(pages, left) as snapshot:
+        # No commit is known for certain: what ended may be among it, but nothing is missing.
+        found = list(left_beside(file.parents[1] / WAL_FOLDER, lambda: None)[1].values())
+        with PageFile(file, is_salvage=True) as pages, _salvaged(pages, found) as snapshot:
             yield snapshot, _known(pages.problems, file)
         return
     with read_only(file.parents[1]) as env, pinned(env, file) as (txn, pages, left):
@@ -155,13 +156,24 @@ def pinned(
                 pages = stack.enter_context(PageFile(file, commit=txn.id()))
             except StoreCorruptError:
                 continue
-            yield cast("Transaction", txn), pages, left
+            yield cast("Transaction", txn), pages, _but_ended(left, pages)
             return
     raise StoreError(f"{file} is written too fast to be looked at; try again")
 
 
 def _begin(env: lmdb.Environment, stack: contextlib.ExitStack) -> lmdb.Transaction:
     return stack.enter_context(env.begin())
+
+
+def _but_ended(left: dict[Place, Delivery], pages: PageFile) -> list[Delivery]:
+    """Of what the logs had, what did not end with a commit before they said so."""
+    if left:
+        # Not with LMDB: nothing is known yet of the pages.
+        meta = pages.tables().get("meta")
+        for place in set() if meta is None else ended_in(pages.rows("meta", meta)):
+            left.pop(place, None)
+        pages.forget()
+    return list(left.values())
 
 
 @contextlib.contextmanager

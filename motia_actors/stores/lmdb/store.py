@@ -243,24 +243,28 @@ class LmdbStore(Store):
                 left[owner] = self._express.left_by(owner)
             except StoreError as error:
                 logger.error("what a dead process held stays where it is: %s", error)
-        freed: Any = self._writer.run(lambda work: sum(_freed(work, *one) for one in left.items()))
+        freed: Any = self._writer.run(
+            lambda work: sum(self._freed(work, *one) for one in left.items())
+        )
         for owner in left:
             self._express.forget(owner)
         return int(freed)
 
-
-def _freed(work: Work, owner: bytes, left: dict[int, Delivery]) -> int:
-    """Make due what a dead process held, with rows or without; answers how many deliveries."""
-    ended = logged.ended_within(work, owner)
-    if left:
-        # Until its log is gone: whoever comes to it once more finds nothing left.
-        logged.end_within(work, owner, {*ended, *left})
-    elif ended:
-        logged.forget(work, owner)
-    back = [one for number, one in left.items() if number not in ended]
-    for delivery in back:
-        events.put_back(work, delivery)
-    return len(back) + events.free_owner(work, owner)
+    def _freed(self, work: Work, owner: bytes, left: dict[int, Delivery]) -> int:
+        """Make due what a dead process held, with rows or without; answers how many deliveries."""
+        ended = logged.ended_within(work, owner)
+        if not self._express.has_log(owner):
+            # Another process has freed it since the log was read, or there was none.
+            left = {}
+            if ended:
+                logged.forget(work, owner)
+        elif left:
+            # Until its log is gone: whoever comes to it once more finds nothing left.
+            logged.end_within(work, owner, {*ended, *left})
+        back = [one for number, one in left.items() if number not in ended]
+        for delivery in back:
+            events.put_back(work, delivery)
+        return len(back) + events.free_owner(work, owner)
 
 
 def _is_patient(write: Write[object]) -> bool:

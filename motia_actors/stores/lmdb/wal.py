@@ -10,8 +10,10 @@ All is written over what is there already, after the first use: a flush has no m
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -23,6 +25,7 @@ _MAGIC = b"motiawal"
 _header = struct.Struct(">8sQI")  # Magic, epoch, bytes of a region.
 _record = struct.Struct(">II")
 _SUFFIX = ".wal"
+_name = re.compile(rf"[0-9a-f]{{16}}{re.escape(_SUFFIX)}").fullmatch
 _AND_FLUSH: int = getattr(os, "RWF_DSYNC", 0)  # Linux has it.
 
 
@@ -83,8 +86,18 @@ class Wal:
     def close(self) -> None:
         """Remove it: nothing in it is needed any more."""
         if self._file >= 0:
-            self._path.unlink(missing_ok=True)
+            self.remove(self._path)
         self.abandon()
+
+    def remove(self, path: Path) -> None:
+        """Remove a log, this one or one beside it; it is gone on disk too.
+
+        What says in the store that its deliveries ended may be forgotten afterwards.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            if self._is_synced:
+                flush(self._folder)
 
     def abandon(self) -> None:
         """Let go of it, and leave it to whoever frees what dead processes held."""
@@ -103,6 +116,7 @@ class Wal:
             if self._is_synced:
                 os.fsync(file)
                 flush(self._folder)
+                flush(self._folder.parent)
         except BaseException:
             os.close(file)
             self._path.unlink(missing_ok=True)
@@ -120,9 +134,9 @@ def path_of(folder: Path, owner: bytes) -> Path:
 
 
 def owners_of(folder: Path) -> list[bytes]:
-    """List the owners that have a log."""
+    """List the owners that have a log; files with other names are none of ours."""
     names = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [bytes.fromhex(name.stem) for name in names if name.suffix == _SUFFIX]
+    return [bytes.fromhex(name.stem) for name in names if _name(name.name)]
 
 
 class Follower:

@@ -28,9 +28,10 @@ from motia_actors.errors import (
     StoreFullError,
     UsageError,
 )
-from motia_actors.messages import Taker, Wake
+from motia_actors.messages import Delivery, Taker, Wake
 from motia_actors.promise import Promise
 from motia_actors.store import Release
+from motia_actors.stores.lmdb import logged
 from motia_actors.stores.lmdb.batch import Batch
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.events import prepare_settle
@@ -281,6 +282,7 @@ class Writer:
     def _commit_as_one(self, batches: list[Batch]) -> None:
         done: _Done = []
         refused: list[tuple[Batch, MotiaError]] = []
+        ends: dict[int, Delivery] = {}
         with self._taking() as taking, self._env.write() as txn:
             now_s = self._clock.now_s()
             work = Work(txn, self._env.tables, now_s=now_s, owner=self.owner, taker=self._taker())
@@ -291,7 +293,7 @@ class Writer:
                 if batch.size_bytes > max(0, room_bytes + reserve_bytes):
                     refused.append((batch, self._full(batch)))
                     continue
-                if batch.ends and (ended := self._express.ended(batch.ends)) is not None:
+                if batch.ends and (ended := self._express.ended(batch.ends, ends)) is not None:
                     refused.append((batch, LeaseLostError(ended.id)))
                     continue
                 try:
@@ -304,11 +306,11 @@ class Writer:
                     continue
                 room_bytes -= batch.size_bytes
                 done.append((batch, answers))
-            ends = [one for batch, _ in done for one in batch.ends]
+                ends.update((logged.number_of(one), one) for one in batch.ends)
             self._express.end_within(work, ends)
             work.finish()
         self.batches += len(done)
-        self._express.end(ends)
+        self._express.end(ends.values())
         # First of all: who emits next after one of these is to find that something waits.
         self._tell(work.wake())
         for batch, answers in done:
@@ -367,6 +369,9 @@ class Writer:
             self._waiting.clear()
             self._urgent = 0
             self.waiting_bytes = 0
+        for batch in waiting:
+            if batch.offer is not None:
+                self._express.give_up(batch.offer)
         self._break(waiting, failure)
 
     def _break(self, batches: Sequence[Batch], failure: StoreError) -> None:
