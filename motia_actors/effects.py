@@ -91,7 +91,9 @@ class CallEffects(StateEffects, Effects):
         return self._emit(event, self.call.trace)
 
     def _emit(self, event: Mapping[str, Any], trace: Trace | None) -> Promise[str | None]:
-        topic = event.get("topic") if isinstance(event, Mapping) else None
+        # To ask a dict is much cheaper than to ask the ABC, and most are dicts.
+        is_mapping = event.__class__ is dict or isinstance(event, Mapping)
+        topic = event.get("topic") if is_mapping else None
         if not isinstance(topic, str):
             raise UsageError(
                 f"emit got {briefly(event)}; write emit({{'topic': 'order.created', 'data': …}})"
@@ -130,7 +132,7 @@ class CallEffects(StateEffects, Effects):
             dedupe_window_s=how.dedupe_window_s,
             not_before_s=how.not_before_s,
         )
-        return self._write(write, _same)
+        return self._write(write)
 
     def cancel(self, event_id: str) -> Promise[int | None]:
         """Remove what was not handed out yet of an event with `delay` or `at`; answers how much.
@@ -144,7 +146,7 @@ class CallEffects(StateEffects, Effects):
             raise UsageError(
                 f"cancel got {briefly(event_id)}; write cancel(event_id) with what emit answered"
             )
-        return self._write(EventCancel(event_id=event_id), _same)
+        return self._write(EventCancel(event_id=event_id))
 
     # Streams.
 
@@ -261,21 +263,22 @@ class CallEffects(StateEffects, Effects):
         """Kept once every effect started so far is; fails with the first that failed."""
         if self._pending is None:
             return _NOTHING
-        pending = self._pending = [one for one in self._pending if _is_open(one)]
+        pending = self._pending = [one for one in self._pending if not one.is_kept]
         return all_of(list(pending)) if pending else _NOTHING
 
-    def _write(self, write: Write[T], answer: Callable[[T], Any]) -> Promise[Any]:
+    def _write(self, write: Write[T], answer: Callable[[T], Any] | None = None) -> Promise[Any]:
         # What a delivery sets off is old work: it is finished also where new work is refused.
         is_old = self.call.delivery is not None
         committed = self._store.commit([write], may_use_reserve=is_old)
-        if committed.is_done and committed.error is None:
-            return Promise.of(answer(cast("T", committed.result()[0])))
+        make = _first if answer is None else lambda answers: answer(answers[0])
+        if committed.is_kept:
+            return Promise.of(make(committed.result()))
         if self._pending is None:
             self._pending = []
         elif len(self._pending) >= _PENDING_COUNT:
-            self._pending = [one for one in self._pending if _is_open(one)]
+            self._pending = [one for one in self._pending if not one.is_kept]
         self._pending.append(committed)
-        return Mapped(committed, lambda answers: answer(cast("T", answers[0])))
+        return Mapped(committed, make)
 
     def _known(self, stream: str) -> Validator | None:
         try:
@@ -292,17 +295,12 @@ class CallEffects(StateEffects, Effects):
         self.log("warn", str(error))
 
 
-def _is_open(promise: Promise[list[object]]) -> bool:
-    """Whether it runs, or failed and somebody must hear of it."""
-    return not promise.is_done or promise.error is not None
-
-
 def _none(_: object) -> None:
     return None
 
 
-def _same(value: T) -> T:
-    return value
+def _first(answers: list[Any]) -> Any:
+    return answers[0]
 
 
 def _fields(stream: str, operation: str, data: object, item_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ of native locks, so that it works between greenlets' threads and actors' threads
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from motia_actors.errors import TimeLimitError
 from motia_actors.threads import Lock, allocate_lock
@@ -24,7 +24,7 @@ class Promise(Generic[T]):
 
     def __init__(self) -> None:
         self._is_done = False
-        self._value: T | None = None
+        self._value: Any = None
         self._error: BaseException | None = None
         self._waiters: list[Lock] | None = None
         self._callbacks: list[Callable[[Promise[T]], None]] | None = None
@@ -53,6 +53,11 @@ class Promise(Generic[T]):
         """What it failed with, so far."""
         return self._error
 
+    @property
+    def is_kept(self) -> bool:
+        """It was set, with a value."""
+        return self._is_done and self._error is None
+
     def set(self, value: T) -> bool:
         """Deliver value; False where something was delivered before."""
         return self._settle(value, None)
@@ -67,7 +72,8 @@ class Promise(Generic[T]):
             self._wait(timeout_s)
         if self._error is not None:
             raise self._error
-        return cast("T", self._value)
+        value: T = self._value
+        return value
 
     def on_done(self, callback: Callable[[Promise[T]], None]) -> None:
         """Call callback once it is set: on the setting thread, or at once where it is set."""
@@ -122,7 +128,7 @@ class Mapped(Promise[T]):
     __slots__ = ("_make", "_source")
 
     def __init__(self, source: Promise[Any], make: Callable[[Any], T]) -> None:
-        super().__init__()
+        # No super: the other one has all that there is to know.
         self._source, self._make = source, make
 
     @property
@@ -140,6 +146,11 @@ class Mapped(Promise[T]):
         except Exception as error:  # noqa: BLE001 (whoever asks must hear of it)
             return error
         return None
+
+    @property
+    def is_kept(self) -> bool:
+        """The other one has a value, of which make makes one."""
+        return self._source.is_kept and self.error is None
 
     def result(self, timeout_s: float | None = None) -> T:
         """Wait for the other one's value; what make makes of it, or its error."""

@@ -32,16 +32,19 @@ def effects_of(world: World, tracer: Tracer, step: Step, call: Call) -> Effects:
 class TracedEffects(CallEffects):
     """The effects of one call of step, each recorded once it is done. Any thread may call it."""
 
-    __slots__ = ("_trace", "_tracer")
+    __slots__ = ("_trace", "_tracer", "_unkept")
 
     def __init__(self, world: World, tracer: Tracer, step: Step, call: Call, trace: Trace) -> None:
         super().__init__(world, step, call)
         self._tracer, self._trace = tracer, trace
+        self._unkept: Trace | None = None
 
     def emit(self, event: Mapping[str, Any]) -> Promise[str | None]:
         """Queue an event, which carries the span of its emit."""
         if self._tracer.is_crowded():
-            return self._emit(event, msgspec.structs.replace(self._trace, is_sampled=False))
+            if self._unkept is None:
+                self._unkept = msgspec.structs.replace(self._trace, is_sampled=False)
+            return self._emit(event, self._unkept)
         topic = event.get("topic") if isinstance(event, Mapping) else None
         span = _Open(self, "emit", f"emit {brief(topic)}", {"topic": brief(topic)})
 

@@ -163,7 +163,8 @@ class Deliveries:
     def _renew(self, work: Work, hold: Hold, now_s: float) -> None:
         hold.renew_s = now_s + _renew_after_s(hold.port)
         # Said before the look: an answer that comes after it waits for the new lease.
-        hold.renewal = renewal = Promise[None]()
+        renewal: Promise[None] = Promise()
+        hold.renewal = renewal
         if work.answer.is_done:
             renewal.set(None)
             return
@@ -182,9 +183,11 @@ class Deliveries:
     def _end(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
         step_id = hold.port.step.id
         verdict = self._verdict(hold.port, hold.delivery, answer)
-        self._record(hold, verdict, answer)
+        is_run = verdict.__class__ is Ack
+        if hold.trace.is_sampled or not is_run:
+            self._record(hold, verdict, answer)
         writes: Sequence[Write[object]] = ()
-        if isinstance(verdict, Ack) and work.effects is not None:
+        if is_run and work.effects is not None:
             writes = work.effects.uncommitted()
         ended = self._commit([*writes, verdict])
         if writes:
@@ -194,8 +197,11 @@ class Deliveries:
         # Last, so that whoever waits for the count to reach zero finds the end on its way.
         self._holds[step_id].pop(work, None)
         # Half of the places free again is soon enough: each look is a commit.
-        was_run = not isinstance(verdict, Release)
-        if was_run and step_id in self.behind and 2 * self.count_of(step_id) <= hold.port.lease_max:
+        if (
+            step_id in self.behind
+            and not isinstance(verdict, Release)
+            and 2 * self.count_of(step_id) <= hold.port.lease_max
+        ):
             self._wake((step_id,))
 
     def _commit(self, writes: Sequence[Write[object]]) -> Promise[list[object]]:
@@ -210,13 +216,15 @@ class Deliveries:
     ) -> None:
         """Take note of an end: what has no room is tried until it has, or its lease ran out."""
         error = ended.error
+        if error is None:
+            return
         if isinstance(error, StoreFullError):
             self._refused.append(writes)
             if not is_again:
                 logger.warning("a delivery's end is tried until it is kept: %s", error)
         elif isinstance(error, LeaseLostError):
             logger.warning("%s; it may run twice", error)
-        elif error is not None:
+        else:
             logger.error("a delivery's end was not kept, so it is run again: %s", error)
 
     def _after_all(self, hold: Hold, ended: Promise[list[object]]) -> None:

@@ -143,7 +143,7 @@ class Mailbox:
         One thread, the actor's own, takes control and work; its helpers take work alone. A
         taker that must not miss a kick names the count of `kicks` it has seen.
         """
-        until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        until_s: float | None = None
         kicks = self.kicks if kicks is None else kicks
         while True:
             with self._lock:
@@ -156,7 +156,11 @@ class Mailbox:
                 self._takers.append(taker)
                 if not is_helper:
                     self._controller = taker
-            left_s = -1.0 if until_s is None else max(0.0, until_s - time.monotonic())
+            left_s = -1.0
+            if timeout_s is not None:
+                now_s = time.monotonic()
+                until_s = now_s + timeout_s if until_s is None else until_s
+                left_s = max(0.0, until_s - now_s)
             if not taker.acquire(timeout=left_s) and not self._came_after_all(taker):
                 return None
 

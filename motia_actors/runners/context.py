@@ -90,6 +90,8 @@ class Context:
         return self._operations.write(self._operations.effects.cancel(event_id))
 
     def _as_event(self, event: Any, data: Any) -> Any:
+        if event.__class__ is dict and len(event) == 2 and "topic" in event and "data" in event:
+            return event  # As most are.
         if isinstance(event, str):
             self._operations.warn(
                 f'emit("{event}", data)', f'emit({{"topic": "{event}", "data": data}})'
@@ -97,8 +99,6 @@ class Context:
             return {"topic": event, "data": None if data is _MISSING else data}
         if not isinstance(event, Mapping):
             return event
-        if len(event) == 2 and "topic" in event and "data" in event:
-            return event  # As most are.
         for wrong, right in _SLIPS:
             if right not in event and wrong in event:
                 self._operations.warn(f'emit({{"{wrong}": …}})', f'emit({{"{right}": …}})')

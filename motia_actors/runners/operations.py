@@ -27,7 +27,7 @@ class Operations:
         """Answer an awaitable on an event loop, elsewhere the value once it is there."""
         if not has_loop():
             return promise.result()
-        if promise.is_done and promise.error is None:
+        if promise.is_kept:
             return Done(promise.result())
         return Effect(promise, self._unheard_of())
 

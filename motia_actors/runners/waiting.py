@@ -37,7 +37,7 @@ class Effect(Coroutine[Any, Any, Any]):
     @property
     def is_over(self) -> bool:
         """It ended well, so that nobody needs to hear of it."""
-        return self.promise.is_done and self.promise.error is None
+        return self.promise.is_kept
 
     @property
     def error(self) -> BaseException | None:

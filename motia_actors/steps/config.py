@@ -180,7 +180,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     def may_emit(self, topic: str) -> bool:
         """The topic is declared, or nothing is: an empty `emits` allows every topic."""
-        return not self.emits or any(emit.topic == topic for emit in self.emits)
+        # A loop, which costs half of `any` with a generator: every emit passes here.
+        for emit in self.emits:
+            if emit.topic == topic:
+                return True
+        return not self.emits
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):

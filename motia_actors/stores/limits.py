@@ -67,9 +67,10 @@ def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
     for write in writes:
         if write.__class__ in _SETTLING:  # Half of all writes, and nothing of them grows.
             continue
-        what, size_bytes, text_chars = _weigh(write)
+        what, name, size_bytes, text_chars = _weigh(write)
         if size_bytes > value_bytes_max:
-            raise PayloadTooLargeError(what, size_bytes=size_bytes, bytes_max=value_bytes_max)
+            shown = what if name is None else f"{what} {_short(name)}"
+            raise PayloadTooLargeError(shown, size_bytes=size_bytes, bytes_max=value_bytes_max)
         if what:
             total_bytes += size_bytes + 4 * text_chars + ROW_BYTES
             if size_bytes > LEAF_BYTES:
@@ -87,43 +88,45 @@ def cut_stack(stack: str) -> str:
     return stack[-STACK_CHARS_MAX:]
 
 
-def _weigh(write: Write[object]) -> tuple[str, int, int]:
-    """Name what grows (empty where nothing does), its value's bytes, the characters around."""
+def _weigh(write: Write[object]) -> tuple[str, str | None, int, int]:
+    """What grows (empty where nothing does), its name, its value's bytes, the characters around."""
     match write:
         case EventPut(event=event, targets=targets):
             chars = ROW_BYTES * len(targets) + len(event.topic) + len(event.group_id or "")
-            is_debounced = any(target.debounce is not None for target in targets)
-            if write.dedupe_key is not None or write.not_before_s is not None or is_debounced:
+            is_found_again = write.dedupe_key is not None or write.not_before_s is not None
+            for target in targets:
+                is_found_again |= target.debounce is not None
+            if is_found_again:
                 chars += ROW_BYTES * (1 + len(targets)) + len(event.id)
-            return f"event of topic {_short(event.topic)}", len(event.data), chars
+            return "event of topic", event.topic, len(event.data), chars
         case StateSet(value=value, ttl_s=ttl_s) | StateSwap(value=value, ttl_s=ttl_s):
             chars = len(write.group) + len(write.key) + (0 if ttl_s is None else ROW_BYTES // 4)
-            return f"state value {_short(write.key)}", len(value), chars
+            return "state value", write.key, len(value), chars
         case StateIncrement(by=value) | StateUpdate(patch=value):
             chars = len(write.group) + len(write.key)
-            return f"state value {_short(write.key)}", len(value), chars
+            return "state value", write.key, len(value), chars
         case StreamSet(stream=stream, group=group, item_id=item_id, data=data):
             # Once as the item, once in the log of changes.
             chars = len(stream) + len(group) + len(item_id) + len(data) // 4
-            return f"stream item {_short(item_id)}", len(data), chars
+            return "stream item", item_id, len(data), chars
         case StreamUpdate(stream=stream, group=group, item_id=item_id, patch=patch):
             chars = len(stream) + len(group) + len(item_id) + len(patch) // 4
-            return f"stream item {_short(item_id)}", len(patch), chars
+            return "stream item", item_id, len(patch), chars
         case StreamSend(stream=stream, group=group, data=data):
-            return f"event of stream {_short(stream)}", len(data), len(stream) + len(group)
+            return "event of stream", stream, len(data), len(stream) + len(group)
         case CronFire(event=event, step=step):
-            return f"event of topic {_short(event.topic)}", len(event.data), len(step)
+            return "event of topic", event.topic, len(event.data), len(step)
         case DeadReplay(data=bytes() as data):
             if write.ids is None or len(write.ids) != 1:
                 raise UsageError(
                     f"new data goes to one dead letter, not to {_count(write.ids)}; "
                     f"write DeadReplay(step=…, ids=(id,), data=…)"
                 )
-            return f"data of dead letter {_short(write.ids[0])}", len(data), 0
+            return "data of dead letter", write.ids[0], len(data), 0
         case JournalAppend(kind=kind, record=record):
-            return f"{kind} record", len(record), 0
+            return f"{kind} record", None, len(record), 0
         case _:
-            return "", 0, 0
+            return "", None, 0, 0
 
 
 def _count(ids: tuple[str, ...] | None) -> str:

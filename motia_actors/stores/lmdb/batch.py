@@ -1,4 +1,4 @@
-"""One commit on its way to the writer, ready to be done."""
+"""What is on its way to the writer, ready to be done."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class Batch(msgspec.Struct, frozen=True):
     offer: Offer | None = None
     ends: Sequence[Delivery] = ()
 
-    @property
-    def is_end(self) -> bool:
-        """It ends a delivery without a row, and does no more."""
-        return bool(self.ends) and not self.operations
+
+class End(msgspec.Struct, frozen=True):
+    """The end of a delivery without a row, that one alone: it goes along with the next append."""
+
+    number: int
+    delivery: Delivery
+    promise: Promise[list[object]]

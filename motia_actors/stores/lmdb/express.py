@@ -26,7 +26,7 @@ from motia_actors.errors import LeaseLostError
 from motia_actors.messages import Delivery, Taker
 from motia_actors.store import EventPut
 from motia_actors.stores.lmdb import logged, wal
-from motia_actors.stores.lmdb.batch import Batch
+from motia_actors.stores.lmdb.batch import Batch, End
 from motia_actors.stores.lmdb.logged import Ended, Put, deliveries_of, number_of
 from motia_actors.stores.lmdb.taker import BYTES_MAX
 from motia_actors.stores.lmdb.wal import Wal
@@ -40,6 +40,8 @@ HOLD_S = 0.25
 
 _STEPS_MAX = 1024
 """Of one event: so far are the numbers of two events apart."""
+_ENDED: list[object] = [None]
+_NONE = (0, "")
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Offer(msgspec.Struct, frozen=True):
 
     put: Put
     record: bytes
-    deliveries: tuple[Delivery, ...]
+    deliveries: list[Delivery]
 
 
 class Express:
@@ -93,7 +95,7 @@ class Express:
         taker = self._taker()
         if taker is None or not (self._is_usable and self.has_room) or not _is_plain(write):
             return None
-        steps = tuple(target.step for target in write.targets)
+        steps = tuple([target.step for target in write.targets])
         for index, step in enumerate(steps):
             if not taker.reserve_brief(step):
                 _give_up(taker, steps[:index])
@@ -105,33 +107,33 @@ class Express:
         except UnicodeEncodeError:  # Half a surrogate pair, which rows can hold.
             _give_up(taker, steps)
             return None
-        return Offer(put, record, tuple(deliveries_of(put)))
+        return Offer(put, record, deliveries_of(put))
 
-    def keep(self, batches: list[Batch]) -> tuple[list[Batch], list[Delivery]]:
+    def keep(self, batches: list[Batch], ends: list[End]) -> tuple[list[Batch], list[Delivery]]:
         """Append what needs no row, and tell who waits for it once it is on disk.
 
         Answers the batches that are left for a commit, and deliveries that nobody took after all.
         """
-        offered = [batch for batch in batches if batch.offer is not None]
-        ending = [batch for batch in batches if batch.is_end]
-        if not offered and not ending:
+        offered = [(batch, batch.offer) for batch in batches if batch.offer is not None]
+        if not offered and not ends:
             return batches, []
-        ended = [batch for batch in ending if self._end(batch.ends[0])]
-        offers = [batch.offer for batch in offered if batch.offer is not None]
-        is_kept = self._append(offers, [batch.ends[0] for batch in ended])
-        for batch in ended:
-            batch.promise.set([None])
-        if len(ended) < len(ending):
-            for batch in ending:
-                batch.promise.set_error(LeaseLostError(batch.ends[0].id))
+        offers = [offer for _, offer in offered]
+        ended = [end for end in ends if self._end(end.number)]
+        is_kept = self._append(offers, [end.number for end in ended])
+        for end in ended:
+            end.promise.set(_ENDED)
+        if len(ended) < len(ends):
+            for end in ends:  # Those that were set stay so.
+                end.promise.set_error(LeaseLostError(end.delivery.id))
         if not is_kept:
-            return [batch for batch in batches if not batch.is_end], []
+            return batches, []
         lost = self._hand_over(offers)
         # Last: who waits for one of these wants the interpreter as soon as he hears of it.
-        for batch, offer in zip(offered, offers, strict=True):
+        for batch, offer in offered:
             batch.promise.set([offer.put.event.id])
-        rest = [batch for batch in batches if batch.offer is None and not batch.is_end]
-        return rest, lost
+        if len(offered) == len(batches):
+            return [], lost
+        return [batch for batch in batches if batch.offer is None], lost
 
     def ended(self, deliveries: Sequence[Delivery], ends: Collection[int]) -> Delivery | None:
         """The first that has ended, or whose number is among ends of the same commit, if any."""
@@ -151,7 +153,7 @@ class Express:
     def end(self, deliveries: Collection[Delivery]) -> None:
         """Take note that deliveries have ended or have rows, which are on disk."""
         if deliveries:
-            self._append((), [one for one in deliveries if self._end(one)])
+            self._append((), [one for one in map(number_of, deliveries) if self._end(one)])
 
     def steps(self) -> Counter[str]:
         """Count the deliveries at work without rows by their steps, of all processes."""
@@ -195,14 +197,14 @@ class Express:
         """Remove the log of an owner who is dead, so that no power cut brings it back."""
         self._log.remove(wal.path_of(self._folder, owner))
 
-    def _append(self, offers: Sequence[Offer], ended: Sequence[Delivery]) -> bool:
+    def _append(self, offers: Sequence[Offer], ended: Sequence[int]) -> bool:
         """Write offers and ends and wait for the disk; False where the offers are not taken.
 
         Then their runs are given up, and the ends go along with the next append or commit: until
         then they mean no more than that the delivery is run again after a crash.
         """
         records = [offer.record for offer in offers]
-        self._unlogged.update(map(number_of, ended))
+        self._unlogged.update(ended)
         if self._unlogged:
             records.append(logged.encode(Ended(time.monotonic(), list(self._unlogged))))
         if records and not self._write(records):
@@ -249,9 +251,9 @@ class Express:
             return False
         return True
 
-    def _end(self, delivery: Delivery) -> bool:
+    def _end(self, number: int) -> bool:
         """Forget a delivery; False where that was done before."""
-        epoch, _ = self._live.pop(number_of(delivery), (0, ""))
+        epoch, _ = self._live.pop(number, _NONE)
         if not epoch:
             return False
         left = self._live_in[epoch] - 1
@@ -264,19 +266,19 @@ class Express:
 
 def _is_plain(write: EventPut) -> bool:
     """It is small, due now, in no order with others, and nobody has to find it again."""
-    return (
-        write.dedupe_key is None
-        and write.not_before_s is None
-        and len(write.event.data) <= BYTES_MAX
-        and 0 < len(write.targets) <= _STEPS_MAX
-        and all(
-            not target.delay_s
-            and target.debounce is None
-            and target.depth_max is None
-            and not (target.is_fifo and write.event.group_id is not None)
-            for target in write.targets
-        )
-    )
+    if (
+        write.dedupe_key is not None
+        or write.not_before_s is not None
+        or len(write.event.data) > BYTES_MAX
+        or not 0 < len(write.targets) <= _STEPS_MAX
+    ):
+        return False
+    for target in write.targets:
+        if target.delay_s or target.debounce is not None or target.depth_max is not None:
+            return False
+        if target.is_fifo and write.event.group_id is not None:
+            return False
+    return True
 
 
 def _give_up(taker: Taker, steps: Sequence[str]) -> None:

@@ -60,11 +60,13 @@ encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Put | Ended).decode
 
 
-def deliveries_of(put: Put) -> Iterator[Delivery]:
+def deliveries_of(put: Put) -> list[Delivery]:
     """The deliveries of a put, as they are handed over for the first time."""
-    for number, step in enumerate(put.steps, start=put.number):
-        token = _token.pack(number)
-        yield Delivery(event=put.event, step=step, attempt=1, put_s=put.put_s, token=token)
+    event, put_s = put.event, put.put_s
+    return [
+        Delivery(event=event, step=step, attempt=1, put_s=put_s, token=_token.pack(number))
+        for number, step in enumerate(put.steps, start=put.number)
+    ]
 
 
 def number_of(delivery: Delivery) -> int:

@@ -34,7 +34,7 @@ from motia_actors.store import (
 from motia_actors.stores import limits
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb import disk, events, logged
-from motia_actors.stores.lmdb.batch import Batch
+from motia_actors.stores.lmdb.batch import Batch, End
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.express import WAL_FOLDER, Express
 from motia_actors.stores.lmdb.folder import FolderLock
@@ -145,15 +145,23 @@ class LmdbStore(Store):
         """Queue the writes for the writer; the promise is kept once they are on disk."""
         if self._pid != os.getpid():
             return Promise.broken(StoreClosedError("the store is not open in this process"))
+        alone = writes[0] if len(writes) == 1 else None
+        if alone.__class__ is Ack and (end := _end(alone)) is not None:
+            self._writer.put_end(end)
+            return end.promise
         try:
             size_bytes = limits.check(writes, value_bytes_max=self.value_bytes_max)
         except MotiaError as error:
             return Promise.broken(error)
-        is_patient = len(writes) == 1 and _is_patient(writes[0])
-        promise = Promise[list[object]]() if is_patient else Commit(self._writer)
-        batch = self._brief(writes, size_bytes, promise, is_patient=is_patient)
-        if batch is None:
-            is_refusable = len(writes) > 1 and any(may_refuse(write) for write in writes)
+        is_patient = _is_patient(alone)
+        promise: Promise[list[object]] = Promise() if is_patient else Commit(self._writer)
+        offer = self._express.offer(alone) if alone.__class__ is EventPut else None
+        if offer is not None:
+            # Made ready only where it is needed after all.
+            late: Operation = lambda work: self._prepared(writes[0])(work)  # noqa: E731
+            batch = Batch((late,), size_bytes, promise, offer=offer)
+        else:
+            is_refusable = alone is None and any(may_refuse(write) for write in writes)
             batch = Batch(
                 [self._prepared(write) for write in writes],
                 size_bytes,
@@ -203,26 +211,6 @@ class LmdbStore(Store):
             self._pid = 0
             self._let_go()
 
-    def _brief(
-        self,
-        writes: Sequence[Write[object]],
-        size_bytes: int,
-        promise: Promise[list[object]],
-        *,
-        is_patient: bool,
-    ) -> Batch | None:
-        """A batch that needs no row, if the one write is of that kind."""
-        if len(writes) != 1:
-            return None
-        write = writes[0]
-        if isinstance(write, Ack) and logged.number_of(write.delivery):
-            return Batch((), 0, promise, is_patient=is_patient, ends=(write.delivery,))
-        if isinstance(write, EventPut) and (offer := self._express.offer(write)) is not None:
-            # Made ready only where it is needed after all.
-            late: Operation = lambda work: self._prepared(write)(work)  # noqa: E731
-            return Batch((late,), size_bytes, promise, offer=offer)
-        return None
-
     def _prepared(self, write: Write[object]) -> Operation:
         return prepare(write, journal=self._journal_limits, changes=self._changes_limits)
 
@@ -267,6 +255,12 @@ class LmdbStore(Store):
         return len(back) + events.free_owner(work, owner)
 
 
-def _is_patient(write: Write[object]) -> bool:
+def _end(ack: Ack) -> End | None:
+    """What an acknowledgement of a delivery without a row comes to."""
+    number = logged.number_of(ack.delivery)
+    return End(number, ack.delivery, Promise()) if number else None
+
+
+def _is_patient(write: Write[object] | None) -> bool:
     """Nobody waits for the write: an acknowledgement that lets no other delivery go."""
     return write.__class__ is Ack and write.delivery.event.group_id is None

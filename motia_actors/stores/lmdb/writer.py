@@ -32,7 +32,7 @@ from motia_actors.messages import Delivery, Taker, Wake
 from motia_actors.promise import Promise
 from motia_actors.store import Release
 from motia_actors.stores.lmdb import logged
-from motia_actors.stores.lmdb.batch import Batch
+from motia_actors.stores.lmdb.batch import Batch, End
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.events import prepare_settle
 from motia_actors.stores.lmdb.express import Express
@@ -66,7 +66,7 @@ class Commit(Promise[list[object]]):
 
     def result(self, timeout_s: float | None = None) -> list[object]:
         """Commit what waits, or wait until somebody did."""
-        if not self.is_done:
+        if not self._is_done:
             if timeout_s is None:
                 self._writer.help()
             else:
@@ -105,6 +105,7 @@ class Writer:
         self._waiting_bytes_max = waiting_bytes_max
         self._tell, self._taker, self._express = tell, taker, express
         self._waiting: deque[Batch] = deque()
+        self._ending: deque[End] = deque()
         self._room_known_bytes = 0
         self._queue_lock = allocate_lock()
         self._commit_lock = allocate_lock()
@@ -117,8 +118,8 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """How many batches wait."""
-        return len(self._waiting)
+        """How many batches and ends wait."""
+        return len(self._waiting) + len(self._ending)
 
     def open(self, owner: bytes) -> None:
         """Take batches from now on."""
@@ -142,6 +143,15 @@ class Writer:
         elif self._is_idle:
             self._signal.set()
 
+    def put_end(self, end: End) -> None:
+        """Queue the end of a delivery without a row, or break its promise where this is closed."""
+        self._ending.append(end)
+        # Added before the look: who closes after it finds it.
+        if self._refusal is not None:
+            self._break(self._take_ends(), self._refusal)
+        elif self._is_idle:
+            self._signal.set()
+
     def hurry(self) -> None:
         """Have what waits committed soon: somebody waits for it."""
         self._is_hurried = True
@@ -154,9 +164,9 @@ class Writer:
             self.hurry()
             return
         try:
-            batches = self._take()
-            if batches:
-                self._commit(batches)
+            batches, ends = self._take(), self._take_ends()
+            if batches or ends:
+                self._commit(batches, ends)
         except BaseException as error:  # noqa: BLE001 (the writer's to fail with, not the helper's)
             self._fault = error
         finally:
@@ -176,20 +186,19 @@ class Writer:
             fault, self._fault = self._fault, None
             raise fault
         with self._commit_lock:
-            batches = self._take()
-            if not batches:
-                if self._refusal is not None:
-                    raise self._refusal
-                return 0
-            self._commit(batches)
-        return len(batches)
+            batches, ends = self._take(), self._take_ends()
+            if batches or ends:
+                self._commit(batches, ends)
+            elif self._refusal is not None:
+                raise self._refusal
+        return len(batches) + len(ends)
 
     def _await(self, wait_s: float) -> None:
         """Wait until something is to be committed, and for company where it is worth it."""
-        if not self._waiting and self._refusal is None:
+        if not self.waiting and self._refusal is None:
             self._is_idle = True
             # Said before the look: whoever puts something after it sees that nobody is awake.
-            if not self._waiting and not self._signal.wait(wait_s):
+            if not self.waiting and not self._signal.wait(wait_s):
                 self._wanted = 1
             self._is_idle = False
         if self._refusal is not None:
@@ -206,7 +215,7 @@ class Writer:
             if self._refusal is not None:
                 raise self._refusal
             promise: Promise[list[object]] = Promise()
-            self._commit([Batch([operation], 0, promise)])
+            self._commit([Batch([operation], 0, promise)], [])
         return promise.result()[0]
 
     def close(self) -> None:
@@ -216,8 +225,8 @@ class Writer:
                 self._refusal = StoreClosedError("the store is closed")
         self._signal.set()
         with self._commit_lock:
-            while batches := self._take():
-                self._commit(batches)
+            while self.waiting:
+                self._commit(self._take(), self._take_ends())
             self._express.close()
 
     def _too_much(self, batch: Batch) -> StoreFullError | None:
@@ -243,21 +252,28 @@ class Writer:
             self._is_hurried = self._urgent > 0
         return batches
 
-    def _commit(self, batches: list[Batch]) -> None:
-        """Keep batches: in the log those that need no row, the others as one commit."""
+    def _take_ends(self) -> list[End]:
+        ends = []
+        with contextlib.suppress(IndexError):  # Of somebody who takes them at the same time.
+            while self._ending:
+                ends.append(self._ending.popleft())
+        return ends
+
+    def _commit(self, batches: list[Batch], ends: list[End]) -> None:
+        """Keep batches and ends: in the log what needs no row, the others as one commit."""
         begun_s = time.monotonic()
         try:
-            rest, lost = self._express.keep(batches)
+            rest, lost = self._express.keep(batches, ends)
             if rest:
                 self._commit_rows(rest)
         except lmdb.Error as error:
             failure = StoreError(f"the store in {self._env.path} failed: {error}")
             self._refuse(failure)
-            self._break(batches, failure)
+            self._break([*batches, *ends], failure)
             raise failure from error
         except BaseException as error:
             # A fault of ours in one operation; whoever waits must not wait for ever.
-            self._break(batches, StoreError(f"the commit failed: {error!r}"))
+            self._break([*batches, *ends], StoreError(f"the commit failed: {error!r}"))
             raise
         for delivery in lost:
             release = prepare_settle(Release(delivery=delivery))
@@ -372,8 +388,8 @@ class Writer:
         for batch in waiting:
             if batch.offer is not None:
                 self._express.give_up(batch.offer)
-        self._break(waiting, failure)
+        self._break([*waiting, *self._take_ends()], failure)
 
-    def _break(self, batches: Sequence[Batch], failure: StoreError) -> None:
-        for batch in batches:
-            batch.promise.set_error(failure)
+    def _break(self, waiting: Sequence[Batch | End], failure: StoreError) -> None:
+        for one in waiting:
+            one.promise.set_error(failure)
