@@ -91,6 +91,8 @@ class Signal:
 
     def set(self) -> None:
         """Wake the waiter, or let the next wait return at once."""
+        if self._is_set:  # Whoever waits is awake, and has yet to look at what there is.
+            return
         with self._guard:
             if not self._is_set:
                 self._is_set = True

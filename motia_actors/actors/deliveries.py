@@ -27,7 +27,7 @@ from motia_actors.errors import (
     NotRunError,
     StoreFullError,
 )
-from motia_actors.messages import Call, Delivery, Failed, Outcome, Returned, Trace
+from motia_actors.messages import Call, Delivery, Failed, Outcome, Returned, Trace, Trigger
 from motia_actors.payload import decode
 from motia_actors.promise import Promise
 from motia_actors.store import Ack, Bury, Extend, Release, Retry, Store, Write
@@ -103,10 +103,10 @@ class Deliveries:
 
         It is renewed for the first time after renew_s, None: as any lease.
         """
-        refused, data = _looked_at(port, delivery)
+        trigger = port.trigger_of(delivery.event.topic)
+        refused, data = _looked_at(port, trigger, delivery)
         cause = delivery.event.trace
         trace = self._tracer.begin() if cause is None else self._tracer.onward(cause)
-        trigger = port.trigger_of(delivery.event.topic)
         call = Call(
             kind=trigger.type,
             trace_id=delivery.event.trace_id,
@@ -127,7 +127,7 @@ class Deliveries:
             start_s=self._clock.now_s(),
         )
         self._holds.setdefault(port.step.id, {})[work] = hold
-        work.answer.on_done(lambda answer: self._answered(work, hold, answer))
+        work.answer.on_done(partial(self._answered, work, hold))
         if refused is not None:
             work.set(refused)
         return work
@@ -327,14 +327,14 @@ def _renewed(hold: Hold, renewal: Promise[None], answer: Promise[list[object]]) 
     renewal.set(None)
 
 
-def _looked_at(port: Port, delivery: Delivery) -> tuple[Failed | None, Any]:
+def _looked_at(port: Port, trigger: Trigger, delivery: Delivery) -> tuple[Failed | None, Any]:
     """Decode and check the input: why it cannot be run, or None; and the data."""
-    topic = delivery.event.topic
-    if port.step.is_cron(topic):
-        return _spent(port, delivery), None
+    spent = _spent(port, delivery) if delivery.attempt > 1 else None
+    if trigger.type == "cron":
+        return spent, None
     try:
         data = decode(delivery.event.data)
-        return _spent(port, delivery) or port.check(topic, data), data
+        return spent or port.check(delivery.event.topic, data), data
     except Exception as error:
         # A fault in one event or one check must not take the others of the batch along.
         logger.exception("the input of step %s cannot be looked at", port.step.name)

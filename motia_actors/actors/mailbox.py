@@ -250,7 +250,8 @@ class Mailbox:
     @property
     def room(self) -> int:
         """Work that may still come, 0 where it is full."""
-        return max(0, self.size_max - len(self._work))
+        left = self.size_max - len(self._work)
+        return left if left > 0 else 0
 
     def statistics(self) -> MailboxStatistics:
         """Its figures now."""

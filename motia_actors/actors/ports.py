@@ -40,13 +40,21 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
         Of a quick step, what it does in a moment: fewer and larger batches are less to do.
         """
-        count = max(2 * self.concurrency, self.trust.ahead)
-        return min(count, self.cell.mailbox.size_max + self.concurrency)
+        count = 2 * self.concurrency
+        if count < self.trust.ahead:
+            count = self.trust.ahead
+        count_max = self.cell.mailbox.size_max + self.concurrency
+        return count if count < count_max else count_max
 
-    @property
-    def take_max(self) -> int:
-        """Of these, how many it may take as they are put, before another process can."""
-        return max(self.concurrency, self.trust.ahead)
+    def may_take(self, held: int) -> bool:
+        """Beside those held, one more may be taken as it is put, before another process can.
+
+        They are as many as it runs at once, or of a quick step does in a moment. Room is left for
+        what the router may be about to lease.
+        """
+        if held >= self.concurrency and held >= self.trust.ahead:
+            return False
+        return self.cell.mailbox.room >= self.lease_max + self.concurrency
 
 
 class Table:

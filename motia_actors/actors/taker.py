@@ -47,10 +47,7 @@ class MailboxTaker(Taker):
         port = self._table.ports.get(step)
         if port is None or self._deliveries.is_draining or port.cell.status != "running":
             return None
-        has_run = self._deliveries.count_of(step) < port.take_max
-        # The router may be about to fill all the room there is.
-        has_room = port.cell.mailbox.room >= port.lease_max + port.concurrency
-        return port if has_run and has_room else None
+        return port if port.may_take(self._deliveries.count_of(step)) else None
 
     def take(self, delivery: Delivery, *, renew_s: float | None = None) -> None:
         """Put it into its mailbox, or give it back."""

@@ -69,7 +69,9 @@ class PythonHandler(Handler):
         outcome: Outcome
         try:
             answer = await self._layer_async(0, call, context, call.input)
-            if answer.__class__ is not dict or answer.get("body").__class__ not in PLAIN:
+            if answer is not None and (
+                answer.__class__ is not dict or answer.get("body").__class__ not in PLAIN
+            ):
                 answer = streamed(answer, self._pool, asyncio.get_running_loop())
             outcome = Returned(answer)
         except asyncio.CancelledError as error:
@@ -94,16 +96,17 @@ class PythonHandler(Handler):
         context = Context(call, operations)
         outcome: Outcome
         try:
-            # The plainest kind is most of all: a handler alone, which returned a dict.
+            # The plainest kind is most of all: a handler alone, which returned a dict or None.
             answer = (
                 self._layer(0, call, context, call.input)
                 if self._middleware
                 else self._function(*arguments(self._shape, call.kind, call.input, context))
             )
-            if answer.__class__ is not dict:
-                answer = _whole(answer)
-            if answer.__class__ is not dict or answer.get("body").__class__ not in PLAIN:
-                answer = streamed(answer, self._pool)
+            if answer is not None:
+                if answer.__class__ is not dict:
+                    answer = _whole(answer)
+                if answer.__class__ is not dict or answer.get("body").__class__ not in PLAIN:
+                    answer = streamed(answer, self._pool)
             outcome = Returned(answer)
         except BaseException as error:  # noqa: BLE001 (boundary to user code)
             outcome = failed(error)

@@ -130,10 +130,11 @@ class Writer:
         """Queue a batch, or break its promise where the queue is full or closed."""
         with self._queue_lock:
             refusal = self._refusal
+            waiting_bytes = self.waiting_bytes + batch.size_bytes
+            if refusal is None and waiting_bytes > self._waiting_bytes_max and batch.size_bytes:
+                refusal = self._too_much(waiting_bytes)
             if refusal is None:
-                refusal = self._too_much(batch)
-            if refusal is None:
-                self.waiting_bytes += batch.size_bytes
+                self.waiting_bytes = waiting_bytes
                 self._waiting.append(batch)
                 self._urgent += not batch.is_patient
         if refusal is not None:
@@ -229,10 +230,7 @@ class Writer:
                 self._commit(self._take(), self._take_ends())
             self._express.close()
 
-    def _too_much(self, batch: Batch) -> StoreFullError | None:
-        waiting_bytes = self.waiting_bytes + batch.size_bytes
-        if not batch.size_bytes or waiting_bytes <= self._waiting_bytes_max:
-            return None
+    def _too_much(self, waiting_bytes: int) -> StoreFullError:
         return StoreFullError(
             f"{waiting_bytes} bytes wait for the disk, over the limit of "
             f"{self._waiting_bytes_max}; try again in {StoreFullError.retry_after_s:g} s"
@@ -279,7 +277,7 @@ class Writer:
             release = prepare_settle(Release(delivery=delivery))
             self.put(Batch([release], 0, Promise(), is_patient=True, ends=(delivery,)))
         self._commit_s += (time.monotonic() - begun_s - self._commit_s) / 8
-        urgent = sum(not batch.is_patient for batch in batches)
+        urgent = len([batch for batch in batches if not batch.is_patient])
         self._wanted = urgent if urgent >= _CROWD else 1
         self.commits += 1
 
