@@ -205,8 +205,13 @@ class Writer:
         if self._refusal is not None:
             return
         if not self._is_hurried:
-            # Whoever helps takes what waits along meanwhile; none of it is to wake us once more.
-            self._signal.wait(PATIENCE_S)
+            # Whoever helps takes what waits along meanwhile; none of it is to wake us once more,
+            # and what came since then has time.
+            commits = -1
+            while commits != self.commits:
+                commits = self.commits
+                if self._signal.wait(PATIENCE_S):
+                    break
         elif self._waiting and self._urgent < self._wanted:
             self._signal.wait(self._commit_s)
 
