@@ -103,15 +103,15 @@ class Running:
     """
 
     def __init__(self) -> None:
-        self._works: dict[int, Work] = {}
+        self._works: dict[Work, None] = {}
 
     def add(self, work: Work) -> None:
         """The work's handler is about to run."""
-        self._works[id(work)] = work
+        self._works[work] = None
 
     def remove(self, work: Work) -> None:
         """The work's handler came back."""
-        self._works.pop(id(work), None)
+        self._works.pop(work, None)
 
     def overdue(self, *, now_s: float) -> list[Work]:
         """Works that ran longer than their limit."""
@@ -129,13 +129,13 @@ class Running:
 
     def _begun(self, now_s: float) -> Iterator[tuple[Work, float]]:
         """Each work with the seconds that it has been running."""
-        for work in list(self._works.values()):
+        for work in list(self._works):
             if work.started_s is not None:
                 yield work, now_s - work.started_s
 
     def works(self) -> list[Work]:
         """All that run now."""
-        return list(self._works.values())
+        return list(self._works)
 
     @property
     def count(self) -> int:
@@ -148,7 +148,7 @@ class Running:
 
     def count_of(self, meter: Meter) -> int:
         """How many run of the step with this meter."""
-        return sum(work.meter is meter for work in list(self._works.values()))
+        return sum(work.meter is meter for work in list(self._works))
 
 
 def timed_out(limit_s: float) -> Failed:

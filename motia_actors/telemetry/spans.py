@@ -100,16 +100,12 @@ class Tracer:
         """Name the first span of a trace, or one that another service's span caused."""
         if parent is None:
             w3c_id, span_id = new_trace_ids()
-            return Trace(w3c_id, span_id, self._is_kept())
+            ratio = self._sampling.ratio
+            # Guards nothing, and a step that seeds `random` changes what is looked at, no more.
+            is_kept = ratio >= 1.0 or random.random() < ratio  # noqa: S311
+            return Trace(w3c_id, span_id, is_kept and self._has_allowance())
         is_kept = parent.is_sampled and self._has_allowance()
         return Trace(parent.w3c_id, new_span_id(), is_kept, parent.state)
-
-    def _is_kept(self) -> bool:
-        ratio = self._sampling.ratio
-        # Guards nothing, and a step that seeds `random` changes what is looked at, no more.
-        if ratio < 1.0 and random.random() >= ratio:  # noqa: S311
-            return False
-        return self._has_allowance()
 
     def _has_allowance(self) -> bool:
         """Take one of the traces that may be kept this second; a race takes one too many."""

@@ -92,12 +92,8 @@ class Response(falcon.Response):
         """Answer value as JSON."""
         self.fill(status, {"content-type": JSON, **headers}, encode(value))
 
-    def add_default(self, name: str, value: str) -> None:
-        """Set a header, in lower case, unless it is set."""
-        self._headers.setdefault(name, value)
-
     def add_missing(self, headers: Mapping[str, str]) -> None:
-        """Set those of headers that are not set."""
+        """Set those of headers that are not set; names are lower case."""
         self._headers = {**headers, **self._headers}
 
 

@@ -40,6 +40,8 @@ def read_body(environ: dict[str, Any], limits: Limits, uploads: Uploads | None =
     Raises:
         falcon.HTTPError: 400 malformed or cut short, 413 over a limit, 415 unknown encoding.
     """
+    if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
+        return {}, ""
     declared: str = environ.get("CONTENT_TYPE") or ""
     if (
         declared != "application/json"  # As most are, which is quick to see.
@@ -86,8 +88,6 @@ def _read(environ: dict[str, Any], bytes_max: int) -> bytes:
         if len(data) < size:
             raise falcon.HTTPBadRequest(title="Request body is shorter than its Content-Length")
         return data
-    if "HTTP_TRANSFER_ENCODING" not in environ:
-        return b""
     data = _take(environ, bytes_max + 1)
     if len(data) > bytes_max:
         raise falcon.HTTPContentTooLarge(title="Request body is too large")
@@ -111,7 +111,7 @@ def _multipart(
 ) -> dict[str, Any]:
     bytes_max = limits.upload_bytes_max
     size = _size(environ, bytes_max)
-    if size == 0 or (size is None and "HTTP_TRANSFER_ENCODING" not in environ):
+    if size == 0:
         return {}
     stream = Bounded(environ["wsgi.input"], bytes_max)
     reader = MultipartReader(environ, limits, uploads)

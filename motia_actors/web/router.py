@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import falcon
@@ -18,24 +19,10 @@ _FOUND = "motia_actors.found"
 Hit = tuple[Endpoint, dict[str, str]]
 
 
-class Found:
-    """An endpoint with its parameters, in the places of falcon's method map and responder."""
+Found = tuple["Router", dict[str, Callable[[falcon.Request, Response], None]], dict[str, str], None]
+"""Falcon's form: the resource, a responder by method, parameters, and the path's template."""
 
-    __slots__ = ("_endpoint", "_params")
-
-    def __init__(self, endpoint: Endpoint, params: dict[str, str]) -> None:
-        self._endpoint, self._params = endpoint, params
-
-    def __getitem__(self, method: str) -> Found:
-        """Itself: the table was searched by method already."""
-        return self
-
-    def __call__(self, req: falcon.Request, resp: Response) -> None:
-        """Answer."""
-        self._endpoint(req, resp, self._params)
-
-
-_NOTHING = (None, None)
+_NOTHING: tuple[object, Hit | None] = (None, None)
 
 
 class Router:
@@ -63,15 +50,20 @@ class Router:
         environ[_FOUND] = table, found
         return None if found is None else found[0]
 
-    def find(self, uri: str, req: falcon.Request) -> tuple[Router, Found, dict[str, str], None]:
+    def find(self, uri: str, req: falcon.Request) -> Found:
         """What answers the request, in the form falcon wants.
 
         Raises:
             falcon.HTTPError: nothing does.
         """
-        known: tuple[object, Hit | None] = req.env.get(_FOUND, _NOTHING)
-        if known[0] is self.table and known[1] is not None:
-            return self, Found(*known[1]), {}, None
+        table, found = req.env.get(_FOUND, _NOTHING)
+        if table is not self.table or found is None:
+            found = self._search(uri, req)
+        endpoint, params = found
+        # Falcon would pass parameters by keyword, and routes may call theirs anything.
+        return self, {req.method: lambda req, resp: endpoint(req, resp, params)}, {}, None
+
+    def _search(self, uri: str, req: falcon.Request) -> Hit:
         if len(uri) > self._path_chars_max:
             raise falcon.HTTPUriTooLong(title="Path is too long")
         try:
@@ -79,10 +71,7 @@ class Router:
         except ValueError as error:
             raise falcon.HTTPBadRequest(title=f"Malformed path: {error}") from error
         found = self.table.find(req.method, path)
-        if found is None:
-            found = self._unmatched(req.method, path), {}
-        # Falcon would pass parameters by keyword, and routes may call theirs anything.
-        return self, Found(*found), {}, None
+        return (self._unmatched(req.method, path), {}) if found is None else found
 
     def _unmatched(self, method: str, path: str) -> Endpoint:
         if method == "OPTIONS" and self._has_preflight:

@@ -52,19 +52,24 @@ class RequestWatch:
         if status.__class__ is not int:
             status = resp.status_code
         if asked is None:
-            self._count(req.method, "", status)
+            self._count_first(req.method, "", status)
             return
         took_s = self._monotonic_s() - asked.begun_s
-        self._count(req.method, asked.route, status)
+        method, route = req.method, asked.route
+        if (key := (method, route, status)) in self._counts:
+            # Where two threads count at the same moment one may be lost: cheaper than a lock.
+            self._counts[key] += 1
+        else:
+            self._count_first(*key)
         try:
-            self._durations[req.method, asked.route].add(took_s)
+            self._durations[method, route].add(took_s)
         except KeyError:
-            self._durations.setdefault((req.method, asked.route), Histogram()).add(took_s)
+            self._durations.setdefault((method, route), Histogram()).add(took_s)
         trace = asked.trace
-        resp.add_default("traceparent", write_parent(trace))
-        resp.add_default(TRACE_HEADER, asked.trace_id)
+        own = {"traceparent": write_parent(trace), TRACE_HEADER: asked.trace_id}
         if trace.state:
-            resp.add_default("tracestate", trace.state)
+            own["tracestate"] = trace.state
+        resp.add_missing(own)
         if not (trace.is_sampled or status >= 500):
             return
         request_ended(
@@ -81,13 +86,10 @@ class RequestWatch:
             scheme=req.env.get("wsgi.url_scheme", "http"),
         )
 
-    def _count(self, method: str, route: str, status: int) -> None:
-        # Where two threads count at the same moment one may be lost: cheaper than a lock.
-        key = method, route, status
-        if key in self._counts:
-            self._counts[key] += 1
-        elif len(self._counts) < COUNTS_MAX:
-            key = method if method in METHODS else "other", route, status
+    def _count_first(self, method: str, route: str, status: int) -> None:
+        """Count one of a kind that is new, or that no longer gets a count of its own."""
+        key = method if method in METHODS else "other", route, status
+        if key in self._counts or len(self._counts) < COUNTS_MAX:
             self._counts[key] = self._counts.get(key, 0) + 1
 
     def tell(self, samples: Samples) -> None:

@@ -40,7 +40,7 @@ def actor_of(rig: Rig, step: StepPlan) -> StepActor:
 def abandoned(rig: Rig, step: StepPlan) -> StepActor:
     """Give up the actor for the one call that runs, as the watchdog does, and wait for the next."""
     late = actor_of(rig, step)
-    [work] = rig.system.running._works.values()
+    [work] = rig.system.running._works
     late.abandon(work)
     work.set(Failed(kind="TimeLimitError", message="late"))
     rig.ask(step)
@@ -166,7 +166,7 @@ def test_two_calls_stuck_in_one_actor_do_not_count_as_running_for_ever() -> None
             asked(rig, step)
             assert began.wait(WAIT_S)
         late = actor_of(rig, step)
-        for work in list(rig.system.running._works.values()):
+        for work in list(rig.system.running._works):
             late.abandon(work)
             work.set(Failed(kind="TimeLimitError", message="late"))
         count = rig.system.running.count
