@@ -7,7 +7,7 @@ of native locks, so that it works between greenlets' threads and actors' threads
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from motia_actors.errors import TimeLimitError
 from motia_actors.threads import Lock, allocate_lock
@@ -58,13 +58,25 @@ class Promise(Generic[T]):
         """It was set, with a value."""
         return self._is_done and self._error is None
 
-    def set(self, value: T) -> bool:
-        """Deliver value; False where something was delivered before."""
-        return self._settle(value, None)
+    def set(self, value: T, error: BaseException | None = None) -> bool:
+        """Deliver value, or error in its place; False where something was delivered before."""
+        with _guard:
+            if self._is_done:
+                return False
+            self._value, self._error, self._is_done = value, error, True
+            waiters, callbacks = self._waiters, self._callbacks
+            self._waiters = self._callbacks = None
+        if waiters is not None:
+            for waiter in waiters:
+                waiter.release()
+        if callbacks is not None:
+            for callback in callbacks:
+                callback(self)
+        return True
 
     def set_error(self, error: BaseException) -> bool:
         """Deliver an error; False where something was delivered before."""
-        return self._settle(None, error)
+        return self.set(cast("T", None), error)
 
     def result(self, timeout_s: float | None = None) -> T:
         """Wait for the value; raise its error, or TimeLimitError after timeout_s."""
@@ -102,21 +114,6 @@ class Promise(Generic[T]):
         came = waiter.acquire(timeout=-1 if timeout_s is None else max(0.0, timeout_s))
         if not came and not self._is_done:
             raise TimeLimitError("(answer)", limit_s=timeout_s or 0.0)
-
-    def _settle(self, value: T | None, error: BaseException | None) -> bool:
-        with _guard:
-            if self._is_done:
-                return False
-            self._value, self._error, self._is_done = value, error, True
-            waiters, callbacks = self._waiters, self._callbacks
-            self._waiters = self._callbacks = None
-        if waiters is not None:
-            for waiter in waiters:
-                waiter.release()
-        if callbacks is not None:
-            for callback in callbacks:
-                callback(self)
-        return True
 
 
 class Mapped(Promise[T]):

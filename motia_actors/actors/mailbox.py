@@ -72,7 +72,7 @@ class Mailbox:
         self.block_s = block_s
         self.on_drop = on_drop
         self._on_arrival: Callable[[], None] | None = None
-        self._is_calm: Callable[[], bool] = lambda: False
+        self._is_calm: Callable[[int], bool] = lambda _sleepers: False
         self._is_control = is_control
         self._lock = allocate_lock()
         self._control: deque[Any] = deque()
@@ -85,11 +85,15 @@ class Mailbox:
         self._accepted = self._refused = self._dropped = 0
 
     def hear(
-        self, on_arrival: Callable[[], None], *, is_calm: Callable[[], bool] = lambda: False
+        self,
+        on_arrival: Callable[[], None],
+        *,
+        is_calm: Callable[[int], bool] = lambda _sleepers: False,
     ) -> None:
         """Call on_arrival after a put that found nobody waiting in `take`; it must be quick.
 
-        Work that comes while is_calm wakes nobody: somebody who is awake comes for it soon.
+        Work wakes nobody that comes where is_calm, which is told how many wait in `take`: somebody
+        who is awake comes for it soon.
         """
         with self._lock:
             self._on_arrival, self._is_calm = on_arrival, is_calm
@@ -98,16 +102,18 @@ class Mailbox:
         """Call it no more; nothing happens where somebody else hears by now."""
         with self._lock:
             if self._on_arrival is on_arrival:
-                self._on_arrival, self._is_calm = None, lambda: False
+                self._on_arrival, self._is_calm = None, lambda _sleepers: False
 
-    def put(self, envelope: Envelope, *, may_wait: bool = True) -> None:
+    def put(self, envelope: Envelope, *, may_wait: bool = True, is_work: bool = False) -> None:
         """Leave a message. Unless may_wait, the policy `block` refuses as `reject` does.
+
+        What is_work need not be asked whether it is control.
 
         Raises:
             MailboxFullError: there is no room, and the policy does not make any.
             ActorStoppedError: the mailbox was closed.
         """
-        is_control = self._is_control(envelope.message)
+        is_control = not is_work and self._is_control(envelope.message)
         loser: Any = None
         with self._lock:
             if self._is_closed:
@@ -121,8 +127,10 @@ class Mailbox:
                     self._work.append(envelope)
                     self._accepted += 1
             taker = on_arrival = None
-            if is_control or not self._is_calm():
-                taker = self._chosen_taker(is_control=is_control)
+            if is_control:
+                taker, on_arrival = self._woken_controller(), self._on_arrival
+            elif not self._is_calm(len(self._takers)):
+                taker = self._takers.pop() if self._takers else None
                 on_arrival = self._on_arrival
         if loser is not None and self.on_drop is not None:
             self.on_drop(loser)
@@ -193,7 +201,7 @@ class Mailbox:
         """Have as many come for what waits as would have without calm."""
         for _ in range(len(self._work)):
             with self._lock:
-                taker = self._chosen_taker(is_control=False) if self._work else None
+                taker = self._takers.pop() if self._work and self._takers else None
                 on_arrival = self._on_arrival if self._work else None
             if taker is not None:
                 taker.release()
@@ -264,10 +272,8 @@ class Mailbox:
             dropped=self._dropped,
         )
 
-    def _chosen_taker(self, *, is_control: bool) -> Lock | None:
-        """Whom to wake: control is for the controller alone, work for who waited least."""
-        if not is_control:
-            return self._takers.pop() if self._takers else None
+    def _woken_controller(self) -> Lock | None:
+        """Whom to wake for control; for work it is who waited least."""
         controller, self._controller = self._controller, None
         if controller is None or controller not in self._takers:
             return None

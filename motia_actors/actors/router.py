@@ -177,7 +177,7 @@ class RouterActor(Actor):
         if work.answer.is_done:
             return  # It ended before it began: spent, or its input is wrong.
         try:
-            port.cell.mailbox.put(work, may_wait=False)
+            port.cell.mailbox.put(work, may_wait=False, is_work=True)
         except ActorError as error:
             # Its actor does not take what it should: no use to lease more at once. A mailbox that
             # is small is only full until its threads come for what was put a moment ago.

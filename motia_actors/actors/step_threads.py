@@ -57,12 +57,12 @@ class ThreadStepActor(StepActor):
             self._permits.release()
         return True
 
-    def _is_calm(self) -> bool:
+    def _is_calm(self, sleepers: int) -> bool:
         """The handler is quick, and a thread that is at work comes for more in a moment.
 
         To wake another takes longer than that, and both would wait for the interpreter.
         """
-        return self._setup.trust.is_given and self._cell.mailbox.sleepers <= len(self._helpers)
+        return self._setup.trust.is_given and sleepers <= len(self._helpers)
 
     def _on_late(self) -> None:
         """The watchdog found a run that takes long, and what waits must not wait for it."""
@@ -76,7 +76,8 @@ class ThreadStepActor(StepActor):
             super()._turn(envelope)
 
     def _run(self, work: Work) -> None:
-        if self._cell.mailbox.depth and not self._is_calm():
+        mailbox = self._cell.mailbox
+        if mailbox.depth and not self._is_calm(mailbox.sleepers):
             self._call_helper()
         while not self._permits.acquire(LOOK_S):
             if self._is_abandoned:

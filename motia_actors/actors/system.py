@@ -141,10 +141,10 @@ class System:
         if desert is not None and actor is not None and port.trust.is_given:
             work = Work(call, limit_s=port.limit_s, desert=desert)
             if not self._run_inline(actor, work):
-                cell.mailbox.put(work)
+                cell.mailbox.put(work, is_work=True)
         else:
             work = Work(call, limit_s=port.limit_s)
-            cell.mailbox.put(work)
+            cell.mailbox.put(work, is_work=True)
         if not work.answer.is_done:
             port.trust.waited(is_long=False)
             if on_wait is not None:

@@ -66,7 +66,7 @@ class MailboxTaker(Taker):
             work.answer.set_error(NotRunError(f"step {port.step.name!r} drains"))
             return
         try:
-            port.cell.mailbox.put(work, may_wait=False)
+            port.cell.mailbox.put(work, may_wait=False, is_work=True)
         except ActorError as error:
             work.answer.set_error(error)
 

@@ -271,7 +271,7 @@ def test_many_threads_lose_nothing() -> None:
 def test_work_that_comes_in_a_calm_wakes_nobody_until_they_are_roused() -> None:
     arrived: list[None] = []
     mailbox = Mailbox("m")
-    mailbox.hear(lambda: arrived.append(None), is_calm=lambda: True)
+    mailbox.hear(lambda: arrived.append(None), is_calm=lambda _sleepers: True)
 
     fill(mailbox, 1, 2)
     assert arrived == []
@@ -283,7 +283,7 @@ def test_work_that_comes_in_a_calm_wakes_nobody_until_they_are_roused() -> None:
 def test_control_that_comes_in_a_calm_is_heard() -> None:
     arrived: list[None] = []
     mailbox = Mailbox("m")
-    mailbox.hear(lambda: arrived.append(None), is_calm=lambda: True)
+    mailbox.hear(lambda: arrived.append(None), is_calm=lambda _sleepers: True)
 
     fill(mailbox, Order())
 

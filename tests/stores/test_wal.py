@@ -35,9 +35,8 @@ def filled(folder: Path, turns: int) -> list[bytes]:
     for turn in range(turns):
         log.turn()
         number = 0
-        while log.fits([RECORD]):
-            records.append(f"{turn}.{number}".encode().ljust(len(RECORD)))
-            log.append([records[-1]])
+        while log.append([record := f"{turn}.{number}".encode().ljust(len(RECORD))]):
+            records.append(record)
             number += 1
     log.abandon()
     return records
@@ -210,7 +209,7 @@ def test_nothing_fits_into_a_region_whose_header_was_not_written(
         with pytest.raises(OSError, match="Input/output"):
             log.turn()
 
-    assert not log.fits([RECORD])
+    assert not log.append([RECORD])
 
 
 def test_files_with_other_names_are_no_logs(tmp_path: Path) -> None:

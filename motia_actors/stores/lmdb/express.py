@@ -114,26 +114,32 @@ class Express:
 
         Answers the batches that are left for a commit, and deliveries that nobody took after all.
         """
-        offered = [(batch, batch.offer) for batch in batches if batch.offer is not None]
-        if not offered and not ends:
-            return batches, []
-        offers = [offer for _, offer in offered]
-        ended = [end for end in ends if self._end(end.number)]
-        is_kept = self._append(offers, [end.number for end in ended])
-        for end in ended:
-            end.promise.set(_ENDED)
-        if len(ended) < len(ends):
-            for end in ends:  # Those that were set stay so.
+        offers: list[Offer] = []
+        rest: list[Batch] = []
+        for batch in batches:
+            if batch.offer is None:
+                rest.append(batch)
+            else:
+                offers.append(batch.offer)
+        if not offers and not ends:
+            return rest, []
+        ended: list[int] = []
+        for end in ends:
+            if self._end(end.number):
+                ended.append(end.number)
+            else:
                 end.promise.set_error(LeaseLostError(end.delivery.id))
+        is_kept = self._append(offers, ended)
+        for end in ends:  # Those that were refused stay so.
+            end.promise.set(_ENDED)
         if not is_kept:
             return batches, []
         lost = self._hand_over(offers)
         # Last: who waits for one of these wants the interpreter as soon as he hears of it.
-        for batch, offer in offered:
-            batch.promise.set([offer.put.event.id])
-        if len(offered) == len(batches):
-            return [], lost
-        return [batch for batch in batches if batch.offer is None], lost
+        for batch in batches:
+            if batch.offer is not None:
+                batch.promise.set([batch.offer.put.event.id])
+        return rest, lost
 
     def ended(self, deliveries: Sequence[Delivery], ends: Collection[int]) -> Delivery | None:
         """The first that has ended, or whose number is among ends of the same commit, if any."""
@@ -197,17 +203,19 @@ class Express:
         """Remove the log of an owner who is dead, so that no power cut brings it back."""
         self._log.remove(wal.path_of(self._folder, owner))
 
-    def _append(self, offers: Sequence[Offer], ended: Sequence[int]) -> bool:
+    def _append(self, offers: Sequence[Offer], ended: list[int]) -> bool:
         """Write offers and ends and wait for the disk; False where the offers are not taken.
 
         Then their runs are given up, and the ends go along with the next append or commit: until
         then they mean no more than that the delivery is run again after a crash.
         """
         records = [offer.record for offer in offers]
-        self._unlogged.update(ended)
         if self._unlogged:
-            records.append(logged.encode(Ended(time.monotonic(), list(self._unlogged))))
+            ended = [*self._unlogged, *ended]
+        if ended:
+            records.append(logged.encode(Ended(time.monotonic(), ended)))
         if records and not self._write(records):
+            self._unlogged.update(ended)
             for offer in offers:
                 self.give_up(offer)
             return False
@@ -237,19 +245,17 @@ class Express:
         if not self._is_usable:  # What was accepted before that comes here all the same.
             return False
         try:
-            if not log.fits(records):
-                following = log.epoch + 1
-                if self._live_in.get(following - wal.REGIONS):
-                    return False  # The region that is next has something that goes on.
-                log.turn()
-                if not log.fits(records):
-                    return False
-            log.append(records)
+            if log.append(records):
+                return True
+            following = log.epoch + 1
+            if self._live_in.get(following - wal.REGIONS):
+                return False  # The region that is next has something that goes on.
+            log.turn()
+            return log.append(records)
         except OSError as error:
             logger.error("the log of events is not used any more: %s", error)
             self._is_usable = False
             return False
-        return True
 
     def _end(self, number: int) -> bool:
         """Forget a delivery; False where that was done before."""

@@ -235,9 +235,8 @@ def write(folder: Path, deliveries: Iterable[Delivery]) -> None:
         while left:
             one = left[-1]
             record = encode(Put(len(left), 0.0, one.put_s, (one.step,), one.event))
-            if not log.fits([record]):
+            if not log.append([record]):
                 break
-            log.append([record])
             left.pop()
         log.abandon()
 

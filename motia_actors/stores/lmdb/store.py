@@ -153,7 +153,8 @@ class LmdbStore(Store):
             size_bytes = limits.check(writes, value_bytes_max=self.value_bytes_max)
         except MotiaError as error:
             return Promise.broken(error)
-        is_patient = _is_patient(alone)
+        # Nobody waits for an acknowledgement that lets no other delivery go.
+        is_patient = alone.__class__ is Ack and alone.delivery.event.group_id is None
         promise: Promise[list[object]] = Promise() if is_patient else Commit(self._writer)
         offer = self._express.offer(alone) if alone.__class__ is EventPut else None
         if offer is not None:
@@ -259,8 +260,3 @@ def _end(ack: Ack) -> End | None:
     """What an acknowledgement of a delivery without a row comes to."""
     number = logged.number_of(ack.delivery)
     return End(number, ack.delivery, Promise()) if number else None
-
-
-def _is_patient(write: Write[object] | None) -> bool:
-    """Nobody waits for the write: an acknowledgement that lets no other delivery go."""
-    return write.__class__ is Ack and write.delivery.event.group_id is None

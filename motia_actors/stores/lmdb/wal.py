@@ -50,11 +50,6 @@ class Wal:
         self.epoch = self._at = self._end = 0
         self._path = path_of(self._folder, owner)
 
-    def fits(self, records: Sequence[bytes]) -> bool:
-        """The region has room for the records."""
-        size_bytes = sum(map(len, records)) + _record.size * len(records)
-        return self._at + size_bytes <= self._end
-
     def turn(self) -> None:
         """Write to the next region from now on: all that it held is given up.
 
@@ -71,8 +66,8 @@ class Wal:
         self._write(_header.pack(_MAGIC, self.epoch, self._region_bytes))
         self._end = start + self._region_bytes
 
-    def append(self, records: Sequence[bytes]) -> None:
-        """Write records, for which there is room, and wait until they are on disk.
+    def append(self, records: Sequence[bytes]) -> bool:
+        """Write records and wait until they are on disk; False where the region has no room.
 
         Raises:
             OSError: they may be there or not; the log is not to be used any more.
@@ -81,7 +76,11 @@ class Wal:
         parts: list[bytes] = []
         for record in records:
             parts += _record.pack(len(record), zlib.crc32(record, seed)), record
-        self._write(b"".join(parts))
+        data = b"".join(parts)
+        if self._at + len(data) > self._end:
+            return False
+        self._write(data)
+        return True
 
     def close(self) -> None:
         """Remove it: nothing in it is needed any more."""

@@ -256,10 +256,12 @@ class Writer:
         return batches
 
     def _take_ends(self) -> list[End]:
-        ends = []
-        with contextlib.suppress(IndexError):  # Of somebody who takes them at the same time.
+        ends: list[End] = []
+        try:
             while self._ending:
                 ends.append(self._ending.popleft())
+        except IndexError:  # Somebody takes them at the same time, who breaks their promises.
+            return ends
         return ends
 
     def _commit(self, batches: list[Batch], ends: list[End]) -> None:
@@ -282,8 +284,10 @@ class Writer:
             release = prepare_settle(Release(delivery=delivery))
             self.put(Batch([release], 0, Promise(), is_patient=True, ends=(delivery,)))
         self._commit_s += (time.monotonic() - begun_s - self._commit_s) / 8
-        urgent = len([batch for batch in batches if not batch.is_patient])
-        self._wanted = urgent if urgent >= _CROWD else 1
+        self._wanted = 1
+        if len(batches) >= _CROWD:
+            urgent = len([batch for batch in batches if not batch.is_patient])
+            self._wanted = urgent if urgent >= _CROWD else 1
         self.commits += 1
 
     def _commit_rows(self, batches: list[Batch]) -> None:
