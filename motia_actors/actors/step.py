@@ -97,7 +97,7 @@ class StepActor(Actor):
         setup.meter.end(now_s, ran_s, is_failure=outcome.__class__ is Failed)
         if not self._is_abandoned:  # Then it was recorded as given up.
             call_ended(setup.tracer, setup.name, work.call, ran_s, outcome)
-        work.set(outcome)
+        work.answer.set(outcome)
 
     def _record(self, work: Work, outcome: Outcome) -> None:
         """Record work as given up."""

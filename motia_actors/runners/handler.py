@@ -89,7 +89,7 @@ class PythonHandler(Handler):
         if not settled.is_done:
             with suppress(Exception):  # Told below, where nobody has heard of it.
                 await wait_for(settled)
-        return _settled(outcome, operations)
+        return outcome if operations.unawaited is None else _settled(outcome, operations)
 
     def _run(self, call: Call, effects: Effects) -> Outcome:
         operations = Operations(effects, wraps_state=self._wraps_state)
@@ -114,7 +114,7 @@ class PythonHandler(Handler):
         if not settled.is_done:
             with suppress(Exception):  # Told below, where nobody has heard of it.
                 settled.result()
-        return _settled(outcome, operations)
+        return outcome if operations.unawaited is None else _settled(outcome, operations)
 
     def _layer(self, index: int, call: Call, context: Context, value: Any) -> Any:
         """Call one layer on a thread without a loop."""

@@ -17,11 +17,12 @@ _UNAWAITED_COUNT = 256
 class Operations:
     """What the parts of one context share."""
 
-    __slots__ = ("_unawaited", "effects", "wraps_state")
+    __slots__ = ("effects", "unawaited", "wraps_state")
 
     def __init__(self, effects: Effects, *, wraps_state: bool) -> None:
         self.effects, self.wraps_state = effects, wraps_state
-        self._unawaited: set[Effect] | None = None
+        self.unawaited: set[Effect] | None = None
+        """What was started and nobody awaited, so far."""
 
     def write(self, promise: Promise[Any]) -> Any:
         """Answer an awaitable on an event loop, elsewhere the value once it is there."""
@@ -54,16 +55,16 @@ class Operations:
 
     def unheard(self) -> BaseException | None:
         """Find the first error of an operation that nobody awaited."""
-        if not self._unawaited:
+        if not self.unawaited:
             return None
-        errors = (effect.error for effect in self._unawaited)
+        errors = (effect.error for effect in self.unawaited)
         return next((error for error in errors if error is not None), None)
 
     def _unheard_of(self) -> set[Effect]:
         """The operations that nobody awaited yet; not too many of them."""
-        if self._unawaited is None:
-            self._unawaited = set()
-        elif len(self._unawaited) >= _UNAWAITED_COUNT:
-            for effect in [one for one in self._unawaited if one.is_over]:
-                self._unawaited.discard(effect)
-        return self._unawaited
+        if self.unawaited is None:
+            self.unawaited = set()
+        elif len(self.unawaited) >= _UNAWAITED_COUNT:
+            for effect in [one for one in self.unawaited if one.is_over]:
+                self.unawaited.discard(effect)
+        return self.unawaited

@@ -65,11 +65,8 @@ def new_event_id(now_s: float) -> str:
     return f"{int(now_s * 1000):012x}{_events.take()}"
 
 
-def new_trace_ids() -> tuple[str, str]:
-    """Make a W3C trace id of 32 hexadecimal digits, and one of 16 for its first span."""
-    return _traces.take()
+new_trace_ids = _traces.take
+"""Make a W3C trace id of 32 hexadecimal digits, and one of 16 for its first span."""
 
-
-def new_span_id() -> str:
-    """Make a W3C span id: 16 hexadecimal digits."""
-    return _spans.take()
+new_span_id = _spans.take
+"""Make a W3C span id: 16 hexadecimal digits."""

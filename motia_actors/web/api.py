@@ -293,12 +293,7 @@ class _StepEndpoint:
             self._stream(reply, reply.pieces, req, resp, trace_id)
             return
         if req.method in ("GET", "HEAD"):
-            environ = req.env
-            add_etag(
-                reply,
-                if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
-                cache_control=environ.get("HTTP_CACHE_CONTROL"),
-            )
+            add_etag(reply, req.env)
         resp.fill(reply.status, reply.headers, reply.data, cookies=reply.cookies)
 
     def _stream(

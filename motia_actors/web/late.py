@@ -26,13 +26,12 @@ def late_answer(environ: Mapping[str, Any]) -> Callable[[], None] | None:
     Our own worker answers itself. Others of gunicorn hand out their socket; one of HTTP/2 carries
     other requests as well.
     """
-    desert: Callable[[], None] | None = environ.get("motia_actors.desert")
-    if desert is not None:
+    if "motia_actors.desert" in environ:
+        desert: Callable[[], None] | None = environ["motia_actors.desert"]
         return desert
-    connection = environ.get("gunicorn.socket")
-    if connection is None or not environ["SERVER_PROTOCOL"].startswith("HTTP/1"):
+    if "gunicorn.socket" not in environ or environ["SERVER_PROTOCOL"][:6] != "HTTP/1":
         return None
-    return functools.partial(_answer, connection)
+    return functools.partial(_answer, environ["gunicorn.socket"])
 
 
 def _answer(connection: socket.socket) -> None:

@@ -77,7 +77,7 @@ def encode_reply(result: object) -> Reply:
         data, media_type = _body(body)
         if data is _STREAMED:
             pieces = body
-        declared = headers.get("content-type")
+        declared = headers.get("content-type") if extra else None
         if declared is None:
             headers["content-type"] = media_type
         elif media_type is not OCTETS:
@@ -106,16 +106,18 @@ def names_tag(if_none_match: str, etag: str) -> bool:
     return if_none_match.strip() == "*" or etag.removeprefix("W/") in held
 
 
-def add_etag(reply: Reply, *, if_none_match: str | None, cache_control: str | None) -> None:
+def add_etag(reply: Reply, environ: Mapping[str, Any]) -> None:
     """Give a success its validator, and answer 304 where the client has it already."""
     if not reply.data or not 200 <= reply.status < 300:
         return
-    etag = reply.headers.get("etag")
-    if etag is None:
-        etag = reply.headers["etag"] = etag_of(reply.data)
-    if if_none_match is None or (cache_control and "no-cache" in cache_control.lower()):
+    headers = reply.headers
+    if "etag" not in headers:
+        headers["etag"] = etag_of(reply.data)
+    if "HTTP_IF_NONE_MATCH" not in environ:
         return
-    if names_tag(if_none_match, etag):
+    if "no-cache" in environ.get("HTTP_CACHE_CONTROL", "").lower():
+        return
+    if names_tag(environ["HTTP_IF_NONE_MATCH"], headers["etag"]):
         reply.status, reply.data = 304, b""
         reply.headers.pop("content-type", None)
 

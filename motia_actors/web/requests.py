@@ -51,14 +51,14 @@ _header_names = _HeaderNames()
 
 def read_headers(environ: dict[str, Any]) -> dict[str, str]:
     """The request's headers by lower-case name; repeated ones come joined by the server."""
-    names = _header_names
-    headers = {names[key]: value for key, value in environ.items() if key not in _NO_HEADERS}
-    headers.pop("", None)
+    names, headers = _header_names, {}
+    for key, value in environ.items():
+        if key not in _NO_HEADERS and (name := names[key]):
+            headers[name] = value
     # WSGI allows a server to hand these two out empty where they were not sent.
-    if headers.get("content-type") == "":
-        del headers["content-type"]
-    if headers.get("content-length") == "":
-        del headers["content-length"]
+    for name in ("content-type", "content-length"):
+        if name in headers and not headers[name]:
+            del headers[name]
     return headers
 
 
@@ -81,11 +81,10 @@ def read_request(
         except ValueError as error:
             raise falcon.HTTPBadRequest(title=f"Invalid query string: {error}") from error
     body, raw_body = read_body(environ, limits, uploads)
-    cookies = environ.get("HTTP_COOKIE")
     return Request(
         body=body,
         headers=headers,
-        cookies=parse_cookies(cookies) if cookies else {},
+        cookies=parse_cookies(environ["HTTP_COOKIE"]) if "HTTP_COOKIE" in environ else {},
         pathParams=params,
         queryParams=query,
         rawBody=raw_body,

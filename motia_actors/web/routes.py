@@ -162,7 +162,8 @@ class Table(Generic[T]):
         routes = self._methods.get(method)
         if routes is None:
             return None
-        target = routes.static.get(path.lower())
+        static = routes.static
+        target = static[path] if path in static else static.get(path.lower())
         if target is not None:
             return target, {}
         hit = routes.dynamic.find(path)

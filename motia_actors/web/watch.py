@@ -33,10 +33,9 @@ class RequestWatch:
 
     def begin(self, environ: dict[str, Any], step: str, route: str, trace_id: str) -> Asked:
         """A request for a step has come."""
-        traceparent = environ.get("HTTP_TRACEPARENT")
         parent = None
-        if traceparent is not None:
-            parent = read_parent(traceparent, environ.get("HTTP_TRACESTATE", ""))
+        if "HTTP_TRACEPARENT" in environ:
+            parent = read_parent(environ["HTTP_TRACEPARENT"], environ.get("HTTP_TRACESTATE", ""))
         return Asked(
             self._tracer.begin(parent),
             None if parent is None else parent.span_id,

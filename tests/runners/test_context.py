@@ -254,7 +254,7 @@ def test_many_operations_that_nobody_awaits_are_let_go_of(rig: Rig) -> None:
                 rig.store.let_go()
                 rig.store.is_held = True
         rig.store.let_go()
-        return len(context._operations._unawaited)
+        return len(context._operations.unawaited)
 
     assert rig.value(handler_of(handler)) <= 400
     assert len(rig.effects().state_group("g")) == 1000
