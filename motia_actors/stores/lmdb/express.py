@@ -50,6 +50,7 @@ class Offer(msgspec.Struct, frozen=True):
     put: Put
     record: bytes
     deliveries: list[Delivery]
+    taker: Taker
 
 
 class Express:
@@ -60,6 +61,7 @@ class Express:
         folder: Where the logs of all processes are.
         is_synced: Whether an append waits for the disk.
         taker: Who takes deliveries, if somebody does.
+        bytes_max: Of one event's data; more goes the usual way, or is refused there.
     """
 
     def __init__(
@@ -69,10 +71,12 @@ class Express:
         *,
         is_synced: bool,
         taker: Callable[[], Taker | None],
+        bytes_max: int = BYTES_MAX,
     ) -> None:
         self.has_room = False
         """Whether LMDB has room for what may become rows; the writer says so."""
         self._clock, self._folder, self._taker = clock, folder, taker
+        self._bytes_max = min(bytes_max, BYTES_MAX)
         self._log, self._others = Wal(folder, is_synced=is_synced), logged.Others(folder)
         self._numbers = count(_STEPS_MAX, _STEPS_MAX)
         self._live: dict[int, tuple[int, str]] = {}
@@ -93,7 +97,9 @@ class Express:
     def offer(self, write: EventPut) -> Offer | None:
         """Accept an event whose deliveries may go this way: reserves their runs. Any thread."""
         taker = self._taker()
-        if taker is None or not (self._is_usable and self.has_room) or not _is_plain(write):
+        if taker is None or not (self._is_usable and self.has_room):
+            return None
+        if len(write.event.data) > self._bytes_max or not _is_plain(write):
             return None
         steps = tuple([target.step for target in write.targets])
         for index, step in enumerate(steps):
@@ -107,7 +113,7 @@ class Express:
         except UnicodeEncodeError:  # Half a surrogate pair, which rows can hold.
             _give_up(taker, steps)
             return None
-        return Offer(put, record, deliveries_of(put))
+        return Offer(put, record, deliveries_of(put), taker)
 
     def keep(self, batches: list[Batch], ends: list[End]) -> tuple[list[Batch], list[Delivery]]:
         """Append what needs no row, and tell who waits for it once it is on disk.
@@ -169,9 +175,7 @@ class Express:
 
     def give_up(self, offer: Offer) -> None:
         """Keep no runs for what was accepted: it is not put after all."""
-        taker = self._taker()
-        assert taker is not None, "nobody offers without a taker"
-        _give_up(taker, offer.put.steps)
+        _give_up(offer.taker, offer.put.steps)
 
     def close(self) -> None:
         """Take no more; what goes on is for whoever frees what dead processes held."""
@@ -228,13 +232,11 @@ class Express:
         return True
 
     def _hand_over(self, offers: Sequence[Offer]) -> list[Delivery]:
-        taker = self._taker()
-        assert taker is not None, "nobody offers without a taker"
         lost = []
         for offer in offers:
             for delivery in offer.deliveries:
                 try:
-                    taker.take(delivery, renew_s=HOLD_S)
+                    offer.taker.take(delivery, renew_s=HOLD_S)
                 except Exception:  # It must not be lost; the writer must go on.
                     logger.exception("a delivery of %s was not taken", delivery.step)
                     lost.append(delivery)
@@ -275,7 +277,6 @@ def _is_plain(write: EventPut) -> bool:
     if (
         write.dedupe_key is not None
         or write.not_before_s is not None
-        or len(write.event.data) > BYTES_MAX
         or not 0 < len(write.targets) <= _STEPS_MAX
     ):
         return False

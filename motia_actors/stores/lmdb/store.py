@@ -92,6 +92,7 @@ class LmdbStore(Store):
             path / WAL_FOLDER,
             is_synced=not unsafe_no_sync,
             taker=lambda: self.taker,
+            bytes_max=value_bytes_max,
         )
         self._writer = Writer(
             self._env,
@@ -149,29 +150,31 @@ class LmdbStore(Store):
         if alone.__class__ is Ack and (end := _end(alone)) is not None:
             self._writer.put_end(end)
             return end.promise
+        if alone.__class__ is EventPut and (offer := self._express.offer(alone)) is not None:
+            # Made ready only where it is needed after all.
+            late: Operation = lambda work: self._prepared(alone)(work)  # noqa: E731
+            size_bytes = limits.event_bytes(offer.record, deliveries=len(offer.deliveries))
+            promise: Promise[list[object]] = Commit(self._writer)
+            batch = Batch((late,), size_bytes, promise, False, may_use_reserve, offer=offer)
+            self._writer.put(batch)
+            return promise
         try:
             size_bytes = limits.check(writes, value_bytes_max=self.value_bytes_max)
         except MotiaError as error:
             return Promise.broken(error)
         # Nobody waits for an acknowledgement that lets no other delivery go.
         is_patient = alone.__class__ is Ack and alone.delivery.event.group_id is None
-        promise: Promise[list[object]] = Promise() if is_patient else Commit(self._writer)
-        offer = self._express.offer(alone) if alone.__class__ is EventPut else None
-        if offer is not None:
-            # Made ready only where it is needed after all.
-            late: Operation = lambda work: self._prepared(writes[0])(work)  # noqa: E731
-            batch = Batch((late,), size_bytes, promise, offer=offer)
-        else:
-            is_refusable = alone is None and any(may_refuse(write) for write in writes)
-            batch = Batch(
-                [self._prepared(write) for write in writes],
-                size_bytes,
-                promise,
-                is_refusable,
-                may_use_reserve,
-                is_patient,
-                ends=logged.ends_of(writes),
-            )
+        promise = Promise() if is_patient else Commit(self._writer)
+        is_refusable = alone is None and any(may_refuse(write) for write in writes)
+        batch = Batch(
+            [self._prepared(write) for write in writes],
+            size_bytes,
+            promise,
+            is_refusable,
+            may_use_reserve,
+            is_patient,
+            ends=logged.ends_of(writes),
+        )
         self._writer.put(batch)
         return promise
 

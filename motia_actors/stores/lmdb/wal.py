@@ -6,12 +6,16 @@ does not pass, so a read ends where the last append ended, or was torn by a powe
 record was never promised to anybody.
 
 All is written over what is there already, after the first use: a flush has no metadata to keep.
+Where the file system allows it, writes pass the kernel's cache by, in whole blocks: one that is not
+full is written again with what is appended next, so that each byte of it only stays as it was.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import mmap
 import os
 import re
 import struct
@@ -27,6 +31,9 @@ _record = struct.Struct(">II")
 _SUFFIX = ".wal"
 _name = re.compile(rf"[0-9a-f]{{16}}{re.escape(_SUFFIX)}").fullmatch
 _AND_FLUSH: int = getattr(os, "RWF_DSYNC", 0)  # Linux has it.
+_DIRECT: int = getattr(os, "O_DIRECT", 0)  # Likewise.
+BLOCK_BYTES = 4096
+"""No disk wants larger ones."""
 
 
 class Wal:
@@ -44,6 +51,8 @@ class Wal:
         self._path = folder
         self._file = -1
         self._at = self._end = 0
+        self._region: memoryview | None = None
+        """What the region holds, at the addresses that the disk wants, where writes are direct."""
 
     def open(self, owner: bytes) -> None:
         """Be the log of owner; the file is made at the first append."""
@@ -101,6 +110,7 @@ class Wal:
     def abandon(self) -> None:
         """Let go of it, and leave it to whoever frees what dead processes held."""
         file, self._file = self._file, -1
+        self._region = None
         if file >= 0:
             os.close(file)
 
@@ -116,6 +126,7 @@ class Wal:
                 os.fsync(file)
                 flush(self._folder)
                 flush(self._folder.parent)
+                self._region = _direct(file, self._region_bytes)
         except BaseException:
             os.close(file)
             self._path.unlink(missing_ok=True)
@@ -123,8 +134,17 @@ class Wal:
         self._file = file
 
     def _write(self, data: bytes) -> None:
-        _write_whole(self._file, data, self._at, is_flushed=self._is_synced)
-        self._at += len(data)
+        begin, end = self._at, self._at + len(data)
+        if self._region is None:
+            _write_whole(self._file, data, begin, is_flushed=self._is_synced)
+        else:
+            # What follows is what some other region held, which passes for nothing here.
+            offset = begin % self._region_bytes
+            self._region[offset : offset + len(data)] = data
+            first, last = offset & -BLOCK_BYTES, -(-(offset + len(data)) & -BLOCK_BYTES)
+            blocks = self._region[first:last]
+            _write_whole(self._file, blocks, begin - offset + first, is_flushed=True)
+        self._at = end
 
 
 def path_of(folder: Path, owner: bytes) -> Path:
@@ -214,7 +234,19 @@ def _records(region: bytes, seed: int) -> Iterator[bytes]:
         at += length
 
 
-def _write_whole(file: int, data: bytes, at: int, *, is_flushed: bool = False) -> None:
+def _direct(file: int, region_bytes: int) -> memoryview | None:
+    """Have writes to a file of zeros pass the cache by: room for a region, None if they cannot."""
+    region = memoryview(mmap.mmap(-1, region_bytes))
+    try:
+        fcntl.fcntl(file, fcntl.F_SETFL, _DIRECT)
+        os.pwritev(file, (region[:BLOCK_BYTES],), 0)
+    except OSError:
+        fcntl.fcntl(file, fcntl.F_SETFL, 0)
+        return None
+    return region
+
+
+def _write_whole(file: int, data: bytes | memoryview, at: int, *, is_flushed: bool = False) -> None:
     # One call in place of two: each gives the interpreter's lock away.
     written = os.pwritev(file, (data,), at, _AND_FLUSH if is_flushed else 0)
     if is_flushed and not _AND_FLUSH:

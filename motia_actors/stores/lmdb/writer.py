@@ -149,7 +149,9 @@ class Writer:
         self._ending.append(end)
         # Added before the look: who closes after it finds it.
         if self._refusal is not None:
-            self._break(self._take_ends(), self._refusal)
+            with self._queue_lock:
+                ends = self._take_ends()
+            self._break(ends, self._refusal)
         elif self._is_idle:
             self._signal.set()
 
@@ -165,7 +167,7 @@ class Writer:
             self.hurry()
             return
         try:
-            batches, ends = self._take(), self._take_ends()
+            batches, ends = self._take()
             if batches or ends:
                 self._commit(batches, ends)
         except BaseException as error:  # noqa: BLE001 (the writer's to fail with, not the helper's)
@@ -187,7 +189,7 @@ class Writer:
             fault, self._fault = self._fault, None
             raise fault
         with self._commit_lock:
-            batches, ends = self._take(), self._take_ends()
+            batches, ends = self._take()
             if batches or ends:
                 self._commit(batches, ends)
             elif self._refusal is not None:
@@ -232,7 +234,7 @@ class Writer:
         self._signal.set()
         with self._commit_lock:
             while self.waiting:
-                self._commit(self._take(), self._take_ends())
+                self._commit(*self._take())
             self._express.close()
 
     def _too_much(self, waiting_bytes: int) -> StoreFullError:
@@ -241,7 +243,7 @@ class Writer:
             f"{self._waiting_bytes_max}; try again in {StoreFullError.retry_after_s:g} s"
         )
 
-    def _take(self) -> list[Batch]:
+    def _take(self) -> tuple[list[Batch], list[End]]:
         batches: list[Batch] = []
         size_bytes = 0
         with self._queue_lock:
@@ -253,16 +255,11 @@ class Writer:
                 self.waiting_bytes -= batches[-1].size_bytes
                 self._urgent -= not batches[-1].is_patient
             self._is_hurried = self._urgent > 0
-        return batches
+            return batches, self._take_ends()
 
     def _take_ends(self) -> list[End]:
-        ends: list[End] = []
-        try:
-            while self._ending:
-                ends.append(self._ending.popleft())
-        except IndexError:  # Somebody takes them at the same time, who breaks their promises.
-            return ends
-        return ends
+        """Those that wait; the lock is held, since only adding one needs none."""
+        return [self._ending.popleft() for _ in range(len(self._ending))]
 
     def _commit(self, batches: list[Batch], ends: list[End]) -> None:
         """Keep batches and ends: in the log what needs no row, the others as one commit."""
@@ -389,13 +386,14 @@ class Writer:
         with self._queue_lock:
             self._refusal = failure
             waiting = list(self._waiting)
+            ends = self._take_ends()
             self._waiting.clear()
             self._urgent = 0
             self.waiting_bytes = 0
         for batch in waiting:
             if batch.offer is not None:
                 self._express.give_up(batch.offer)
-        self._break([*waiting, *self._take_ends()], failure)
+        self._break([*waiting, *ends], failure)
 
     def _break(self, waiting: Sequence[Batch | End], failure: StoreError) -> None:
         for one in waiting:
