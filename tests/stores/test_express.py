@@ -431,6 +431,27 @@ def test_a_close_with_nothing_at_work_leaves_no_log(tmp_path: Path) -> None:
     assert wal.owners_of(tmp_path / "wal") == []
 
 
+def test_an_end_that_comes_while_the_store_closes_takes_no_other_along(
+    tmp_path: Path, hands: Hands
+) -> None:
+    with handled(tmp_path, hands) as store:
+        put(store, "e1", "e2")
+        writer = store._writer  # type: ignore[attr-defined]
+        with writer._commit_lock:  # so that the first waits
+            before = store.commit([Ack(delivery=hands.taken[0])])
+            writer._refusal = StoreClosedError("as at the begin of a close")
+            late = store.commit([Ack(delivery=hands.taken[1])])
+            with pytest.raises(StoreClosedError):
+                late.result(0.0)
+            assert not before.is_done
+        store.close()
+        assert before.result(0.0) == [None]
+
+    with handled(tmp_path, Hands()) as store:
+        assert store.events.free_dead_owners() == 1
+        assert ids(lease(store)) == ["e2"]
+
+
 def test_a_log_that_nobody_can_read_stays_and_others_are_freed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
