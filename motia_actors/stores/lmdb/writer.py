@@ -210,10 +210,9 @@ class Writer:
             return
         if not self._is_hurried:
             # Whoever helps takes what waits along meanwhile, and what came since then has time.
-            commits = -1
-            while commits != self.commits:
+            for _ in range(1 + int(wait_s / PATIENCE_S)):
                 commits = self.commits
-                if self._signal.wait(PATIENCE_S):
+                if self._signal.wait(PATIENCE_S) or commits == self.commits:
                     break
         elif self._waiting and self._urgent < self._wanted:
             self._signal.wait(self._commit_s)
