@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import lmdb
 import msgspec
 import pytest
 
-from motia_actors.errors import LeaseLostError, StoreClosedError
+from motia_actors.clock import SystemClock
+from motia_actors.errors import LeaseLostError, StoreClosedError, StoreError
 from motia_actors.messages import Debounce, Event, Target
 from motia_actors.store import (
     Ack,
@@ -25,7 +27,7 @@ from motia_actors.store import (
     Store,
     Write,
 )
-from motia_actors.stores.lmdb import logged, wal
+from motia_actors.stores.lmdb import LmdbStore, logged, wal
 from motia_actors.stores.lmdb.backup import backup
 from motia_actors.stores.lmdb.check import check
 from motia_actors.stores.lmdb.export import export
@@ -450,6 +452,29 @@ def test_an_end_that_comes_while_the_store_closes_takes_no_other_along(
     with handled(tmp_path, Hands()) as store:
         assert store.events.free_dead_owners() == 1
         assert ids(lease(store)) == ["e2"]
+
+
+def test_after_a_close_that_failed_the_log_is_another_one(
+    tmp_path: Path, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise lmdb.Error("no disk")
+
+    store: Store = LmdbStore(tmp_path, SystemClock())
+    store.taker = hands
+    for event_id in ("e1", "e2"):
+        store.open()
+        store.write(StateSet(group="g", key="k", value=b"1"))
+        put(store, event_id)
+        store.commit([StateSet(group="g", key="k", value=b"2")])
+        with monkeypatch.context() as patch:
+            patch.setattr(store._env, "write", fail)  # type: ignore[attr-defined]
+            with pytest.raises(StoreError, match="no disk"):
+                store.close()
+
+    with handled(tmp_path, Hands()) as other:
+        assert other.events.free_dead_owners() == 2
+        assert sorted(ids(lease(other))) == ["e1", "e2"]
 
 
 def test_a_log_that_nobody_can_read_stays_and_others_are_freed(
