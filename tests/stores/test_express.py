@@ -343,6 +343,21 @@ def test_other_processes_see_what_is_at_work(tmp_path: Path) -> None:
         assert (events.depth("charge").leased, events.depth("charge").waiting) == (0, 1)
 
 
+def test_what_reaches_a_slow_disk_after_the_time_of_its_write_is_seen(tmp_path: Path) -> None:
+    log, others = wal.Wal(tmp_path, is_synced=True), logged.Others(tmp_path)
+    log.open(b"12345678")
+    log.turn()
+    path = wal.path_of(tmp_path, b"12345678")
+    begun_ns = time.time_ns() - 500_000_000
+    os.utime(path, ns=(begun_ns, begun_ns))
+    assert others.steps(but=b"") == {}
+
+    log.append([logged.encode(logged.Put(1024, 0.0, 0.0, ("charge",), an_event("e1")))])
+    os.utime(path, ns=(begun_ns, begun_ns))
+
+    assert others.steps(but=b"") == {"charge": 1}
+
+
 def test_an_end_that_was_committed_holds_though_the_log_does_not_say_so(tmp_path: Path) -> None:
     with handled(tmp_path, Hands()) as store, child_on(tmp_path) as child:
         child.ask("take 2")
