@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import msgspec
@@ -239,6 +240,29 @@ def test_a_log_that_fails_is_left_and_events_have_rows(
     assert ids(lease(store)) == ["e1", "e2"]
     assert (len(hands.taken), hands.free) == (1, 999)
     assert store.events.depth("charge").leased == 2
+
+
+def test_what_reached_a_log_that_failed_is_not_put_twice(
+    tmp_path: Path, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pwritev = os.pwritev
+
+    def fail(*rest: Any) -> int:
+        pwritev(*rest)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with handled(tmp_path, hands) as store:
+        put(store, "before", "acknowledged")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwritev", fail)
+            put(store, "e1")
+        store.write(Ack(delivery=hands.taken[1]))
+        [delivery] = lease(store)
+        store.write(Ack(delivery=delivery))
+
+    with handled(tmp_path, hands) as store:
+        assert store.events.free_dead_owners() == 1
+        assert ids(lease(store)) == ["before"]
 
 
 def test_of_two_ends_in_one_commit_the_first_counts(store: Store, hands: Hands) -> None:
