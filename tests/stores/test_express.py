@@ -8,11 +8,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import lmdb
 import msgspec
 import pytest
 
-from motia_actors.errors import LeaseLostError, StoreClosedError
+from motia_actors.clock import SystemClock
+from motia_actors.errors import LeaseLostError, StoreClosedError, StoreError
 from motia_actors.messages import Debounce, Event, Target
 from motia_actors.store import (
     Ack,
@@ -25,7 +28,7 @@ from motia_actors.store import (
     Store,
     Write,
 )
-from motia_actors.stores.lmdb import logged, wal
+from motia_actors.stores.lmdb import LmdbStore, logged, wal
 from motia_actors.stores.lmdb.backup import backup
 from motia_actors.stores.lmdb.check import check
 from motia_actors.stores.lmdb.export import export
@@ -239,6 +242,29 @@ def test_a_log_that_fails_is_left_and_events_have_rows(
     assert store.events.depth("charge").leased == 2
 
 
+def test_what_reached_a_log_that_failed_is_not_put_twice(
+    tmp_path: Path, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pwritev = os.pwritev
+
+    def fail(*rest: Any) -> int:
+        pwritev(*rest)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with handled(tmp_path, hands) as store:
+        put(store, "before", "acknowledged")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwritev", fail)
+            put(store, "e1")
+        store.write(Ack(delivery=hands.taken[1]))
+        [delivery] = lease(store)
+        store.write(Ack(delivery=delivery))
+
+    with handled(tmp_path, hands) as store:
+        assert store.events.free_dead_owners() == 1
+        assert ids(lease(store)) == ["before"]
+
+
 def test_of_two_ends_in_one_commit_the_first_counts(store: Store, hands: Hands) -> None:
     put(store, "e1")
     [delivery] = hands.taken
@@ -341,6 +367,21 @@ def test_other_processes_see_what_is_at_work(tmp_path: Path) -> None:
         assert (events.depth("charge").leased, events.depth("charge").waiting) == (0, 1)
 
 
+def test_what_reaches_a_slow_disk_after_the_time_of_its_write_is_seen(tmp_path: Path) -> None:
+    log, others = wal.Wal(tmp_path, is_synced=True), logged.Others(tmp_path)
+    log.open(b"12345678")
+    log.turn()
+    path = wal.path_of(tmp_path, b"12345678")
+    begun_ns = time.time_ns() - 500_000_000
+    os.utime(path, ns=(begun_ns, begun_ns))
+    assert others.steps(but=b"") == {}
+
+    log.append([logged.encode(logged.Put(1024, 0.0, 0.0, ("charge",), an_event("e1")))])
+    os.utime(path, ns=(begun_ns, begun_ns))
+
+    assert others.steps(but=b"") == {"charge": 1}
+
+
 def test_an_end_that_was_committed_holds_though_the_log_does_not_say_so(tmp_path: Path) -> None:
     with handled(tmp_path, Hands()) as store, child_on(tmp_path) as child:
         child.ask("take 2")
@@ -429,6 +470,50 @@ def test_a_close_with_nothing_at_work_leaves_no_log(tmp_path: Path) -> None:
         store.write(Ack(delivery=hands.taken[0]))
 
     assert wal.owners_of(tmp_path / "wal") == []
+
+
+def test_an_end_that_comes_while_the_store_closes_takes_no_other_along(
+    tmp_path: Path, hands: Hands
+) -> None:
+    with handled(tmp_path, hands) as store:
+        put(store, "e1", "e2")
+        writer = store._writer  # type: ignore[attr-defined]
+        with writer._commit_lock:  # so that the first waits
+            before = store.commit([Ack(delivery=hands.taken[0])])
+            writer._refusal = StoreClosedError("as at the begin of a close")
+            late = store.commit([Ack(delivery=hands.taken[1])])
+            with pytest.raises(StoreClosedError):
+                late.result(0.0)
+            assert not before.is_done
+        store.close()
+        assert before.result(0.0) == [None]
+
+    with handled(tmp_path, Hands()) as store:
+        assert store.events.free_dead_owners() == 1
+        assert ids(lease(store)) == ["e2"]
+
+
+def test_after_a_close_that_failed_the_log_is_another_one(
+    tmp_path: Path, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise lmdb.Error("no disk")
+
+    store: Store = LmdbStore(tmp_path, SystemClock())
+    store.taker = hands
+    for event_id in ("e1", "e2"):
+        store.open()
+        store.write(StateSet(group="g", key="k", value=b"1"))
+        put(store, event_id)
+        store.commit([StateSet(group="g", key="k", value=b"2")])
+        with monkeypatch.context() as patch:
+            patch.setattr(store._env, "write", fail)  # type: ignore[attr-defined]
+            with pytest.raises(StoreError, match="no disk"):
+                store.close()
+
+    with handled(tmp_path, Hands()) as other:
+        assert other.events.free_dead_owners() == 2
+        assert sorted(ids(lease(other))) == ["e1", "e2"]
 
 
 def test_a_log_that_nobody_can_read_stays_and_others_are_freed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import resource
+import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -35,6 +36,7 @@ from motia_actors.store import (
     Write,
 )
 from motia_actors.stores.lmdb import LmdbStore
+from motia_actors.threads import NativeThread
 from tests.stores.driving import WAIT_S, an_event, driven, ids, lease, put, put_fifo
 
 PAGES_BYTES = 2**20
@@ -128,6 +130,21 @@ def test_one_lost_lease_breaks_its_own_promise_and_no_other(
     assert isinstance(promises[1].error, LeaseLostError)
     assert promises[0].error is promises[2].error is None
     assert [item.key for item in store.state.group("g")] == ["1", "3"]
+    store.close()
+
+
+def test_the_writer_comes_back_in_time_though_others_commit_all_the_while(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    store = LmdbStore(tmp_path, clock, unsafe_no_sync=True)
+    store.open()
+    back: SimpleQueue[int] = SimpleQueue()
+    NativeThread(lambda: back.put(store.commit_waiting(wait_s=0.05)), name="writer").start()
+    until_s = time.monotonic() + 2.0
+    while back.empty() and time.monotonic() < until_s:
+        store.write(a_value(1, size=1))
+
+    assert not back.empty()
     store.close()
 
 

@@ -34,7 +34,7 @@ class Batch(msgspec.Struct, frozen=True):
     ends: Sequence[Delivery] = ()
 
 
-class End(msgspec.Struct, frozen=True):
+class End(msgspec.Struct, frozen=True, eq=False):
     """The end of a delivery without a row, that one alone: it goes along with the next append."""
 
     number: int

@@ -83,7 +83,7 @@ class Express:
         """Of each delivery that has not ended: the epoch of its record, and its step."""
         self._live_in: dict[int, int] = {}
         self._unlogged: set[int] = set()
-        """Deliveries whose end the log had no room for."""
+        """Deliveries whose end is not in the log, which had no room for it or failed."""
         self._owner = b""
         self._is_usable = False
 
@@ -158,8 +158,11 @@ class Express:
         return None
 
     def end_within(self, work: Work, ends: Collection[int]) -> None:
-        """Say in a commit which deliveries end with it: the log is to hear of it only later."""
-        if ends:
+        """Say in a commit which deliveries end with it: the log is to hear of it only later.
+
+        Or never, where it failed: then what else ended is said as well.
+        """
+        if ends or (self._unlogged and not self._is_usable):
             logged.end_within(work, self._owner, self._unlogged.union(ends))
 
     def end(self, deliveries: Collection[Delivery]) -> None:
@@ -222,6 +225,8 @@ class Express:
             self._unlogged.update(ended)
             for offer in offers:
                 self.give_up(offer)
+                if not self._is_usable:  # It may be on disk though the write failed.
+                    self._unlogged.update(map(number_of, offer.deliveries))
             return False
         self._unlogged.clear()
         epoch = self._log.epoch

@@ -32,7 +32,7 @@ Place = tuple[bytes, int]
 """Whose log a delivery is in, and its number there."""
 
 _ENDED = b"ended "
-_SETTLE_NS = 50_000_000
+_SETTLE_NS = 5_000_000_000
 _token = struct.Struct(">Q")  # Those of rows are longer.
 
 
@@ -138,7 +138,8 @@ class _Watched:
         changed_ns = self._path.stat().st_mtime_ns
         if changed_ns == self._read_ns:
             return
-        # A change in the same tick of the file system's clock would look like none.
+        # What is written past the cache comes a while after the time of its write, and a change
+        # in the same tick of the file system's clock would look like none.
         self._read_ns = changed_ns if time.time_ns() - changed_ns > _SETTLE_NS else 0
         is_all, records = self._follower.read()
         if is_all:

@@ -56,6 +56,7 @@ class Wal:
 
     def open(self, owner: bytes) -> None:
         """Be the log of owner; the file is made at the first append."""
+        self.abandon()  # It may be open still: the close before this failed.
         self.epoch = self._at = self._end = 0
         self._path = path_of(self._folder, owner)
 

@@ -148,10 +148,12 @@ class Writer:
         """Queue the end of a delivery without a row, or break its promise where this is closed."""
         self._ending.append(end)
         # Added before the look: who closes after it finds it.
-        if self._refusal is not None:
+        if (refusal := self._refusal) is not None:
             with self._queue_lock:
-                ends = self._take_ends()
-            self._break(ends, self._refusal)
+                # It alone: those before it were accepted. Where it is gone it is on its way.
+                if is_ours := end in self._ending:
+                    self._ending.remove(end)
+            self._break([end] if is_ours else [], refusal)
         elif self._is_idle:
             self._signal.set()
 
@@ -207,12 +209,10 @@ class Writer:
         if self._refusal is not None:
             return
         if not self._is_hurried:
-            # Whoever helps takes what waits along meanwhile; none of it is to wake us once more,
-            # and what came since then has time.
-            commits = -1
-            while commits != self.commits:
+            # Whoever helps takes what waits along meanwhile, and what came since then has time.
+            for _ in range(1 + int(wait_s / PATIENCE_S)):
                 commits = self.commits
-                if self._signal.wait(PATIENCE_S):
+                if self._signal.wait(PATIENCE_S) or commits == self.commits:
                     break
         elif self._waiting and self._urgent < self._wanted:
             self._signal.wait(self._commit_s)
