@@ -57,6 +57,8 @@ class Trust:
         self.ahead = 0
         if self.is_given:
             self.ahead = int(AHEAD_S / self._ran_s) if self._ran_s > _RAN_S_MIN else AHEAD_MAX
+            if self._is_lost:  # Since the look.
+                self.ahead = 0
 
     def waited(self, *, is_long: bool) -> None:
         """A call took longer than a swift one, or did not come back at once."""

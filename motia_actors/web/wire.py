@@ -41,15 +41,15 @@ def _code(status: str) -> int:
 
 
 @functools.lru_cache(maxsize=1024)
-def _shape(names: tuple[str, ...]) -> tuple[str, int | None]:
-    """Lines for headers of these names, their values left open; the place of the length's."""
-    lines, at_length = [], None
+def _shape(names: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+    """Lines for headers of these names, their values left open; the places of lengths."""
+    lines, at_lengths = [], []
     for at, name in enumerate(names):
         lower = _lower(name)
         lines.append(name.replace("%", "%%") + ": %s\r\n" if lower else "%.0s")
         if lower == "content-length":
-            at_length = at
-    return "".join(lines), at_length
+            at_lengths.append(at)
+    return "".join(lines), tuple(at_lengths)
 
 
 def lines_of(headers: Sequence[tuple[str, str]]) -> tuple[str, int | None]:
@@ -58,6 +58,7 @@ def lines_of(headers: Sequence[tuple[str, str]]) -> tuple[str, int | None]:
     Raises:
         InvalidResponseHeaderName: a name is no token.
         InvalidResponseHeader: a value has a line break, or another character that none may have.
+        ValueError: a length is no number.
     """
     if not headers:
         return "", None
@@ -68,8 +69,11 @@ def lines_of(headers: Sequence[tuple[str, str]]) -> tuple[str, int | None]:
         for name, value in headers:
             if not HEADER_VALUE_RE.fullmatch(value):
                 raise InvalidResponseHeader(repr(name))  # The value may be a secret.
-    shape, at_length = _shape(names)
-    return shape % values, None if at_length is None else int(values[at_length])
+    shape, at_lengths = _shape(names)
+    length: int | None = None
+    for at in at_lengths:
+        length = int(values[at])
+    return shape % values, length
 
 
 class _Dates:

@@ -93,6 +93,14 @@ def answered(
     fields=[("Content-Length", "0")],
     body=[b"abc"],
 )
+@example(
+    method="GET",
+    version=(1, 1),
+    closes=False,
+    status="200 OK",
+    fields=[("Content-Length", "a b"), ("Content-Length", "3")],
+    body=[b"abc"],
+)
 def test_an_answer_is_what_gunicorn_makes_of_it(
     method: str,
     version: tuple[int, int],

@@ -240,7 +240,7 @@ def _direct(file: int, region_bytes: int) -> memoryview | None:
     region = memoryview(mmap.mmap(-1, region_bytes))
     try:
         fcntl.fcntl(file, fcntl.F_SETFL, _DIRECT)
-        os.pwritev(file, (region[:BLOCK_BYTES],), 0)
+        _write_whole(file, region[:BLOCK_BYTES], 0, is_flushed=True)
     except OSError:
         fcntl.fcntl(file, fcntl.F_SETFL, 0)
         return None
