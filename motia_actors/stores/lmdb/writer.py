@@ -112,7 +112,7 @@ class Writer:
         self._signal = Signal()
         self._is_idle = self._is_hurried = False
         self._urgent, self._wanted = 0, 1
-        self._commit_s = 0.0
+        self._commit_s = self._committed_s = 0.0
         self._fault: BaseException | None = None
         self._refusal: StoreError | None = StoreClosedError("the store is not open")
 
@@ -210,10 +210,11 @@ class Writer:
             return
         if not self._is_hurried:
             # Whoever helps takes what waits along meanwhile, and what came since then has time.
+            rest_s = PATIENCE_S
             for _ in range(1 + int(wait_s / PATIENCE_S)):
-                commits = self.commits
-                if self._signal.wait(PATIENCE_S) or commits == self.commits:
+                if rest_s <= 0 or self._signal.wait(rest_s):
                     break
+                rest_s = self._committed_s + PATIENCE_S - time.monotonic()
         elif self._waiting and self._urgent < self._wanted:
             self._signal.wait(self._commit_s)
 
@@ -280,11 +281,10 @@ class Writer:
         for delivery in lost:
             release = prepare_settle(Release(delivery=delivery))
             self.put(Batch([release], 0, Promise(), is_patient=True, ends=(delivery,)))
-        self._commit_s += (time.monotonic() - begun_s - self._commit_s) / 8
-        self._wanted = 1
-        if len(batches) >= _CROWD:
-            urgent = len([batch for batch in batches if not batch.is_patient])
-            self._wanted = urgent if urgent >= _CROWD else 1
+        self._committed_s = time.monotonic()
+        self._commit_s += (self._committed_s - begun_s - self._commit_s) / 8
+        urgent = len(batches) >= _CROWD and len([one for one in batches if not one.is_patient])
+        self._wanted = urgent if urgent >= _CROWD else 1
         self.commits += 1
 
     def _commit_rows(self, batches: list[Batch]) -> None:
