@@ -183,11 +183,11 @@ class Deliveries:
     def _end(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
         step_id = hold.port.step.id
         verdict = self._verdict(hold.port, hold.delivery, answer)
-        is_run = verdict.__class__ is Ack
-        if hold.trace.is_sampled or not is_run:
+        is_done = verdict.__class__ is Ack
+        if hold.trace.is_sampled or not is_done:
             self._record(hold, verdict, answer)
         writes: Sequence[Write[object]] = ()
-        if is_run and work.effects is not None:
+        if is_done and work.effects is not None:
             writes = work.effects.uncommitted()
         ended = self._commit([*writes, verdict])
         if writes:

@@ -26,7 +26,6 @@ SWIFT_CALLS_MIN, SWIFT_CALLS_MAX = 64, 4096
 AHEAD_S = 0.05
 """What a quick step does in this time may be at hand for it, as one batch."""
 AHEAD_MAX = 256
-_RAN_S_MIN = AHEAD_S / AHEAD_MAX
 
 
 class Trust:
@@ -39,8 +38,6 @@ class Trust:
         self._swift_streak, self._swift_min = 0, SWIFT_CALLS_MIN
         self.is_given = False
         """The last calls were all quick."""
-        self.ahead = 0
-        """How many calls it does one after the other in AHEAD_S; none where it is not quick."""
 
     def seen(self, ran_s: float) -> None:
         """A call ran this long."""
@@ -54,11 +51,6 @@ class Trust:
         elif not self.is_given:
             self._streak += 1
             self.is_given = self._streak >= CALLS_MIN and not self._is_lost
-        self.ahead = 0
-        if self.is_given:
-            self.ahead = int(AHEAD_S / self._ran_s) if self._ran_s > _RAN_S_MIN else AHEAD_MAX
-            if self._is_lost:  # Since the look.
-                self.ahead = 0
 
     def waited(self, *, is_long: bool) -> None:
         """A call took longer than a swift one, or did not come back at once."""
@@ -71,9 +63,14 @@ class Trust:
         """The last calls took next to no time."""
         return self._swift_streak >= self._swift_min and self.is_given
 
+    @property
+    def ahead(self) -> int:
+        """How many calls it does one after the other in AHEAD_S; none where it is not quick."""
+        return min(AHEAD_MAX, int(AHEAD_S / max(self._ran_s, 1e-6))) if self.is_given else 0
+
     def lose(self) -> None:
         """A call hung: never again."""
-        self._is_lost, self.is_given, self.ahead = True, False, 0
+        self._is_lost, self.is_given = True, False
 
 
 class Permits:

@@ -258,8 +258,7 @@ class Mailbox:
     @property
     def room(self) -> int:
         """Work that may still come, 0 where it is full."""
-        left = self.size_max - len(self._work)
-        return left if left > 0 else 0
+        return max(0, self.size_max - len(self._work))
 
     def statistics(self) -> MailboxStatistics:
         """Its figures now."""

@@ -40,11 +40,8 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
         Of a quick step, what it does in a moment: fewer and larger batches are less to do.
         """
-        count = 2 * self.concurrency
-        if count < self.trust.ahead:
-            count = self.trust.ahead
-        count_max = self.cell.mailbox.size_max + self.concurrency
-        return count if count < count_max else count_max
+        count = max(2 * self.concurrency, self.trust.ahead)
+        return min(count, self.cell.mailbox.size_max + self.concurrency)
 
     def may_take(self, held: int) -> bool:
         """Beside those held, one more may be taken as it is put, before another process can.
@@ -54,11 +51,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
         """
         if held >= self.concurrency and held >= self.trust.ahead:
             return False
-        room = self.cell.mailbox.room
-        # No more than this is ever leased, and it is quick to see.
-        if room >= 3 * self.concurrency + self.trust.ahead:
-            return True
-        return room >= self.lease_max + self.concurrency
+        return self.cell.mailbox.room >= self.lease_max + self.concurrency
 
 
 class Table:

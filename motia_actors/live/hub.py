@@ -26,7 +26,6 @@ from motia_actors.web.takeover import can_take_over, take_over
 LOOK_S = 1.0
 """How often the log is looked at where nobody tells of a change."""
 CLOSE_S_MAX = 1.0
-_OURS = "/__motia/s"  # How paths of streams begin.
 
 Headers = list[tuple[str, str]]
 
@@ -89,8 +88,7 @@ class Live:
         """The application, with upgrades of any path and event streams served here."""
 
         def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            # As `is_for` has it, without a call for every request.
-            if "HTTP_UPGRADE" in environ or environ["PATH_INFO"].startswith(_OURS):
+            if self.is_for(environ):
                 if is_upgrade(environ):
                     return self._upgrade(environ, start_response)
                 place = place_of(environ)
@@ -103,7 +101,7 @@ class Live:
     @staticmethod
     def is_for(environ: dict[str, Any]) -> bool:
         """The request may be one that is served here: a quick look."""
-        return "HTTP_UPGRADE" in environ or environ["PATH_INFO"].startswith(_OURS)
+        return "HTTP_UPGRADE" in environ or environ["PATH_INFO"].startswith("/__motia/s")
 
     def begin_stop(self) -> None:
         """Send every client to another process."""

@@ -8,7 +8,7 @@ from typing import Any
 from motia_actors.promise import Promise
 from motia_actors.runner import Effects
 from motia_actors.runners.updating import Swaps, Update
-from motia_actors.runners.waiting import Done, Effect, Later, has_loop, running_loop
+from motia_actors.runners.waiting import Done, Effect, Later, has_loop
 
 # Above this many operations that nobody awaited the finished ones among them are let go of.
 _UNAWAITED_COUNT = 256
@@ -26,7 +26,7 @@ class Operations:
 
     def write(self, promise: Promise[Any]) -> Any:
         """Answer an awaitable on an event loop, elsewhere the value once it is there."""
-        if running_loop() is None:
+        if not has_loop():
             return promise.result()
         if promise.is_kept:
             return Done(promise.result())

@@ -18,8 +18,6 @@ from motia_actors.promise import Promise
 
 T = TypeVar("T")
 
-running_loop = asyncio._get_running_loop  # noqa: SLF001 (documented, and cheap)
-
 
 class Effect(Coroutine[Any, Any, Any]):
     """An operation that has started: awaiting it waits for the end, as often as one likes.
@@ -179,4 +177,4 @@ def _value(value: T) -> Generator[Any, None, T]:
 
 def has_loop() -> bool:
     """Tell whether an event loop runs on this thread, which waiting here would stop."""
-    return running_loop() is not None
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 (documented, and cheap)

@@ -77,7 +77,7 @@ def encode_reply(result: object) -> Reply:
         data, media_type = _body(body)
         if data is _STREAMED:
             pieces = body
-        declared = headers.get("content-type") if extra else None
+        declared = headers.get("content-type")
         if declared is None:
             headers["content-type"] = media_type
         elif media_type is not OCTETS:

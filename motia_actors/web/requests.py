@@ -74,12 +74,10 @@ def read_request(
     headers = read_headers(environ)
     if len(headers) > limits.headers_max:
         raise falcon.HTTPError(falcon.HTTP_431, title="Too many headers")
-    query: dict[str, Any] = {}
-    if req.query_string:
-        try:
-            query = parse_query(req.query_string, fields_max=limits.fields_max)
-        except ValueError as error:
-            raise falcon.HTTPBadRequest(title=f"Invalid query string: {error}") from error
+    try:
+        query = parse_query(req.query_string, fields_max=limits.fields_max)
+    except ValueError as error:
+        raise falcon.HTTPBadRequest(title=f"Invalid query string: {error}") from error
     body, raw_body = read_body(environ, limits, uploads)
     return Request(
         body=body,

@@ -162,8 +162,7 @@ class Table(Generic[T]):
         routes = self._methods.get(method)
         if routes is None:
             return None
-        static = routes.static
-        target = static[path] if path in static else static.get(path.lower())
+        target = routes.static.get(path.lower())
         if target is not None:
             return target, {}
         hit = routes.dynamic.find(path)

@@ -127,7 +127,8 @@ class Wal:
                 os.fsync(file)
                 flush(self._folder)
                 flush(self._folder.parent)
-                self._region = _direct(file, self._region_bytes)
+                if self._region_bytes % BLOCK_BYTES == 0:
+                    self._region = _direct(file, self._region_bytes)
         except BaseException:
             os.close(file)
             self._path.unlink(missing_ok=True)
