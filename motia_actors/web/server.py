@@ -25,6 +25,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from motia_actors.errors import MotiaError
 from motia_actors.threads import start_detached
+from motia_actors.web.joined import joining
 from motia_actors.web.worker import ActorWorker
 
 STOP_MARGIN_S = 3.0
@@ -116,6 +117,8 @@ def _tie(member: Member, worker: Worker) -> None:
         except MotiaError as error:
             # The one error that gunicorn tells as a sentence instead of a traceback.
             raise AppImportError(str(error)) from error
+        if not isinstance(worker, ActorWorker):
+            worker.wsgi = joining(worker.wsgi)
         _on_term(member.begin_stop)
         _spare_server()
         # What is there by now stays: each look of the garbage collector at all of it would hold up

@@ -34,7 +34,12 @@ def _lower(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _code(status: str) -> int:
+def code_of(status: str) -> int:
+    """The number of a status line's text, `200 OK`.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not STATUS_RE.fullmatch(status):
         raise ValueError(f"Invalid status {status!r}")
     return int(status[:3])
@@ -141,7 +146,7 @@ class Answer:
                 raise exc_info[1].with_traceback(exc_info[2])
         elif self.status:
             raise AssertionError("Response headers already set!")
-        code, head = _code(status), self._head
+        code, head = code_of(status), self._head
         lines, length = lines_of(headers)
         is_bare = code == 204 or code < 200
         if is_bare and length is not None:  # An answer of these has no body to have a length.

@@ -108,7 +108,20 @@ def a_worker(kind: type[Worker], **settings: Any) -> Worker:
         cfg.set(name, value)
     worker: Any = object.__new__(kind)
     worker.cfg, worker.log = cfg, None
+    worker.wsgi = an_application
     return worker
+
+
+@pytest.mark.usefixtures("former")
+def test_workers_of_gunicorns_own_answer_in_one_write() -> None:
+    stock, ours = a_worker(ThreadWorker), a_worker(ActorWorker)
+    for worker in (stock, ours):
+        join_from(worker, Told())
+
+        worker.cfg.post_worker_init(worker)
+
+    assert stock.wsgi is not an_application
+    assert ours.wsgi is an_application
 
 
 def join_from(worker: Worker, member: Member) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from motia_actors.web import wire
+from motia_actors.web.joined import JoinedResponse
 from motia_actors.web.wire import Answer
 
 CFG = SimpleNamespace(sendfile=False, is_ssl=False)
@@ -113,15 +114,20 @@ def test_an_answer_is_what_gunicorn_makes_of_it(
     head: Any = SimpleNamespace(method=method, version=version, should_close=lambda: closes)
     ours, theirs = Wire(), Wire()
 
+    joined = Wire()
+
     made = answered(Answer(head, ours.sendall), ours, status, fields, body)
 
-    assert made == answered(Response(head, theirs, CFG), theirs, status, fields, body)
+    expected = answered(Response(head, theirs, CFG), theirs, status, fields, body)
+    assert made == expected
+    assert answered(JoinedResponse(head, joined, CFG), joined, status, fields, body) == expected
 
 
-def test_an_answer_that_has_not_begun_may_become_an_error() -> None:
+@pytest.mark.parametrize("is_joined", [False, True])
+def test_an_answer_that_has_not_begun_may_become_an_error(*, is_joined: bool) -> None:
     sent = Wire()
     head: Any = SimpleNamespace(method="GET", version=(1, 1), should_close=lambda: False)
-    answer = Answer(head, sent.sendall)
+    answer: Any = JoinedResponse(head, sent, CFG) if is_joined else Answer(head, sent.sendall)
     answer.start_response("200 OK", [("content-length", "2")])
 
     failure: Any = (ValueError, ValueError("late"), None)
