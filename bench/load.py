@@ -23,7 +23,7 @@ import msgspec
 
 from bench.rows import Sample, percentile_ms, quantiles_ms
 from bench.servers import Server
-from bench.usage import tree_cpu_s
+from bench.usage import ended_children_cpu_s, tree_cpu_s
 
 RECEIVE_BYTES = 65536
 ANSWER_S_MAX = 10.0
@@ -200,8 +200,8 @@ def sample_of_load(
     seconds: float,
     count_min: int = 1,
 ) -> Sample:
-    """Load a server for one turn; what it cost is that of the server's processes."""
-    cpu_s = tree_cpu_s(server.pid)
+    """Load a server for one turn; `cpu_us` is of its processes, `client_us` of the client."""
+    cpu_s, client_s = tree_cpu_s(server.pid), ended_children_cpu_s()
     load = run(
         client,
         server.port,
@@ -211,11 +211,13 @@ def sample_of_load(
         count_min=count_min,
     )
     cpu_s = tree_cpu_s(server.pid) - cpu_s
+    client_s = ended_children_cpu_s() - client_s
     return Sample(
         per_s=load.count / load.elapsed_s,
         p50_ms=load.p50_ms,
         p99_ms=load.p99_ms,
         cpu_us=cpu_s / load.count * 1e6,
+        more={"client_us": client_s / load.count * 1e6},
         quantiles_ms=load.quantiles_ms,
     )
 

@@ -173,7 +173,7 @@ TARGETS = (
         ours="api step, 2 workers, 64 connections",
         theirs=("api step, 1 worker, 64 connections",),
         wanted=1.7,
-        limit="two processors, of which the client takes half a one",
+        limit="two processors and the client: 2 `CPU µs` / (`CPU µs` + `client_us`) at most",
     ),
     Target(
         name="milliseconds to the first answer with 100 steps",

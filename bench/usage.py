@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -23,6 +24,12 @@ def tree_cpu_s(pid: int) -> float:
         return 0.0
     own_s = sum(map(int, fields[11:15])) / _TICKS_PER_S
     return own_s + sum(map(tree_cpu_s, children(pid)))
+
+
+def ended_children_cpu_s() -> float:
+    """Add up user and system time of this process' children that ended and were waited for."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def children(pid: int) -> list[int]:

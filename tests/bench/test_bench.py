@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -17,8 +18,9 @@ import pytest
 
 from bench.callers import call_for
 from bench.disk import IN_MEMORY, filesystem, folder_on_disk
-from bench.load import Request, generate
+from bench.load import Request, generate, sample_of_load
 from bench.rows import Sample, make_row
+from bench.servers import Server
 from bench.table import table
 from bench.turns import Alternative, take_turns
 
@@ -141,6 +143,14 @@ def test_every_answer_is_counted(port: int) -> None:
     assert load.count > 0
     assert load.failed == 0
     assert 0 < load.p50_ms <= load.p99_ms
+
+
+def test_what_the_client_takes_is_told_apart(port: int) -> None:
+    server = Server(port=port, pid=os.getpid())
+
+    sample = sample_of_load("python", server, Request(path="/hello"), connections=2, seconds=0.1)
+
+    assert 0 < sample.more["client_us"] < 1e6
 
 
 def test_answers_that_are_no_success_count_as_failed(port: int) -> None:
