@@ -104,6 +104,8 @@ def _weigh(write: Write[object]) -> tuple[str, str | None, int, int]:
             if is_found_again:
                 chars += ROW_BYTES * (1 + len(targets)) + len(event.id)
             return "event of topic", event.topic, len(event.data), chars
+        case JournalAppend(kind=kind, record=record):
+            return f"{kind} record", None, len(record), 0
         case StateSet(value=value, ttl_s=ttl_s) | StateSwap(value=value, ttl_s=ttl_s):
             chars = len(write.group) + len(write.key) + (0 if ttl_s is None else ROW_BYTES // 4)
             return "state value", write.key, len(value), chars
@@ -128,8 +130,6 @@ def _weigh(write: Write[object]) -> tuple[str, str | None, int, int]:
                     f"write DeadReplay(step=…, ids=(id,), data=…)"
                 )
             return "data of dead letter", write.ids[0], len(data), 0
-        case JournalAppend(kind=kind, record=record):
-            return f"{kind} record", None, len(record), 0
         case _:
             return "", None, 0, 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from motia_actors.journal import Journal, JournalRecord
 from motia_actors.store import JournalAppend, JournalClear
 from motia_actors.stores.limits import RingLimits
@@ -10,9 +12,14 @@ from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.work import Operation, Work, last_number
 
 
+@functools.lru_cache(maxsize=16)
+def _prefix_of(kind: str) -> bytes:
+    return keys.name16(kind)
+
+
 def prepare(write: JournalAppend, *, limits: RingLimits) -> Operation:
     """Make a record ready."""
-    prefix = keys.name16(write.kind)
+    prefix = _prefix_of(write.kind)
     return lambda work: ring.append(
         work, work.tables.journal, write.record, prefix=prefix, limits=limits
     )
@@ -20,7 +27,7 @@ def prepare(write: JournalAppend, *, limits: RingLimits) -> Operation:
 
 def prepare_clear(write: JournalClear) -> Operation:
     """Make a clearance ready."""
-    prefix = keys.name16(write.kind)
+    prefix = _prefix_of(write.kind)
 
     def apply(work: Work) -> int:
         # First look, then remove: what is removed must not be under the cursor.
@@ -54,7 +61,7 @@ class LmdbJournal(Journal):
 
     def after(self, kind: str, *, after_seq: int, count_max: int) -> list[JournalRecord]:
         """The newest records of the kind with seq > after_seq, oldest of them first."""
-        prefix, table = keys.name16(kind), self._env.tables.journal
+        prefix, table = _prefix_of(kind), self._env.tables.journal
         with self._env.read() as txn:
             first = max(after_seq, last_number(txn, table, prefix) - count_max)
             rows = ring.rows_after(txn, table, first, prefix=prefix, count_max=count_max)

@@ -31,6 +31,7 @@ T = TypeVar("T")
 Place = tuple[bytes, int]
 """Whose log a delivery is in, and its number there."""
 
+_OF_DELIVERY = (Ack, Retry, Release, Bury, Extend)
 _ENDED = b"ended "
 _SETTLE_NS = 5_000_000_000
 _token = struct.Struct(">Q")  # Those of rows are longer.
@@ -80,7 +81,7 @@ def ends_of(writes: Sequence[Write[object]]) -> tuple[Delivery, ...]:
     return tuple(
         write.delivery
         for write in writes
-        if isinstance(write, Ack | Retry | Release | Bury | Extend) and number_of(write.delivery)
+        if isinstance(write, _OF_DELIVERY) and number_of(write.delivery)
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from motia_actors.store import (
     Ack,
     Bury,
@@ -20,7 +23,10 @@ from motia_actors.store import (
     StateClear,
     StateDelete,
     StateExpect,
+    StateIncrement,
     StateSet,
+    StateSwap,
+    StateUpdate,
     StreamDelete,
     StreamSend,
     StreamSet,
@@ -33,38 +39,32 @@ from motia_actors.stores.lmdb import dead, events, state, streams
 from motia_actors.stores.lmdb import journal as journal_writes
 from motia_actors.stores.lmdb.work import Operation
 
+# By class: to ask for one class after the other would take longer than most operations.
+_MAKERS: dict[type, Callable[[Any], Operation]] = {
+    **dict.fromkeys((StateSet, StateDelete, StateClear, StateExpect), state.prepare),
+    **dict.fromkeys((StateIncrement, StateSwap, StateUpdate), state.prepare),
+    EventPut: events.prepare_put,
+    Lease: events.prepare_lease,
+    **dict.fromkeys((Ack, Retry, Release, Bury), events.prepare_settle),
+    Extend: events.prepare_extend,
+    CronFire: events.prepare_fire,
+    EventCancel: events.prepare_cancel,
+    DeadReplay: dead.prepare_replay,
+    DeadPurge: dead.prepare_purge,
+    Sweep: dead.prepare_sweep,
+    JournalClear: journal_writes.prepare_clear,
+}
+_CHANGES = frozenset((StreamSet, StreamUpdate, StreamDelete, StreamSend))
 
-def prepare(write: Write[object], *, journal: RingLimits, changes: RingLimits) -> Operation:
+
+def prepare(write: Any, *, journal: RingLimits, changes: RingLimits) -> Operation:
     """Make a write ready, on any thread, to be done in a transaction."""
-    match write:
-        case StateSet() | StateChange() | StateDelete() | StateClear() | StateExpect():
-            return state.prepare(write)
-        case StreamSet() | StreamUpdate() | StreamDelete() | StreamSend():
-            return streams.prepare(write, limits=changes)
-        case EventPut():
-            return events.prepare_put(write)
-        case Lease():
-            return events.prepare_lease(write)
-        case Ack() | Retry() | Release() | Bury():
-            return events.prepare_settle(write)
-        case Extend():
-            return events.prepare_extend(write)
-        case CronFire():
-            return events.prepare_fire(write)
-        case EventCancel():
-            return events.prepare_cancel(write)
-        case DeadReplay():
-            return dead.prepare_replay(write)
-        case DeadPurge():
-            return dead.prepare_purge(write)
-        case Sweep():
-            return dead.prepare_sweep(write)
-        case JournalAppend():
-            return journal_writes.prepare(write, limits=journal)
-        case JournalClear():
-            return journal_writes.prepare_clear(write)
-        case _:
-            raise AssertionError(f"no such write: {type(write).__name__}")
+    kind = write.__class__
+    if kind is JournalAppend:
+        return journal_writes.prepare(write, limits=journal)
+    if kind in _CHANGES:
+        return streams.prepare(write, limits=changes)
+    return _MAKERS[kind](write)
 
 
 def may_refuse(write: Write[object]) -> bool:
