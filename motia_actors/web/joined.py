@@ -74,8 +74,8 @@ class JoinedResponse(Response):  # type: ignore[misc]  # gunicorn has no types
     def write(self, data: bytes) -> None:
         """Send a piece of the body, as far as the declared length goes; the head before it."""
         usual = self._usual
-        is_whole = isinstance(data, bytes) and len(data) <= JOINED_BYTES_MAX
-        if usual is None or self.headers_sent or not is_whole:
+        is_small = isinstance(data, bytes) and len(data) <= JOINED_BYTES_MAX
+        if usual is None or self.headers_sent or not is_small:
             super().write(data)
         else:
             data = data[: self.response_length]

@@ -338,7 +338,8 @@ def test_memory_outside_of_the_heap_counts_too(
     monkeypatch.setattr(children_module, "PING_S", 0.05)
     handler = node.load(
         walled(
-            "globalThis.kept = Buffer.alloc(300 << 20, 1); await new Promise(() => {})",
+            "const kept = []; for (let i = 0; i < 20; i++) { kept.push(Buffer.alloc(16 << 20, 1)); "
+            "await new Promise(setImmediate) } await new Promise(() => {})",
             "{ handler: { ram: 128 } }",
         )
     ).handler
