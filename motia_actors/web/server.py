@@ -26,6 +26,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from motia_actors.errors import MotiaError
 from motia_actors.threads import start_detached
 from motia_actors.web.joined import joining
+from motia_actors.web.settled import settle
 from motia_actors.web.worker import ActorWorker
 
 STOP_MARGIN_S = 3.0
@@ -119,6 +120,7 @@ def _tie(member: Member, worker: Worker) -> None:
             raise AppImportError(str(error)) from error
         if not isinstance(worker, ActorWorker):
             worker.wsgi = joining(worker.wsgi)
+            settle(worker.cfg)
         _on_term(member.begin_stop)
         _spare_server()
         # What is there by now stays: each look of the garbage collector at all of it would hold up

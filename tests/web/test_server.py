@@ -16,6 +16,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from motia_actors.threads import Signal
 from motia_actors.web import server as module
 from motia_actors.web.server import STOP_MARGIN_S, TUNED, Member, Server, join_worker
+from motia_actors.web.settled import SettledConfig
 from motia_actors.web.worker import ActorWorker
 
 WAIT_S_MAX = 5.0
@@ -113,7 +114,7 @@ def a_worker(kind: type[Worker], **settings: Any) -> Worker:
 
 
 @pytest.mark.usefixtures("former")
-def test_workers_of_gunicorns_own_answer_in_one_write() -> None:
+def test_workers_of_gunicorns_own_are_made_quicker() -> None:
     stock, ours = a_worker(ThreadWorker), a_worker(ActorWorker)
     for worker in (stock, ours):
         join_from(worker, Told())
@@ -122,6 +123,7 @@ def test_workers_of_gunicorns_own_answer_in_one_write() -> None:
 
     assert stock.wsgi is not an_application
     assert ours.wsgi is an_application
+    assert [type(worker.cfg) for worker in (stock, ours)] == [SettledConfig, Config]
 
 
 def join_from(worker: Worker, member: Member) -> bool:
