@@ -41,7 +41,7 @@ ENV = {"MOTIA_CONNECTIONS_PER_ADDRESS_MAX": "1024"}
 
 def main(arguments: Sequence[str]) -> None:
     """Measure as arguments say and print the row."""
-    parser = make_parser("bench_scale", __doc__, seconds=1.0, rounds=2)
+    parser = make_parser("bench_scale", __doc__, seconds=1.0, rounds=3)
     parser.add_argument("--client", choices=["wrk", "python"], default=usual_client())
     parser.add_argument("--connections", type=int, nargs="*", default=list(CONNECTIONS))
     add_option(parser)
