@@ -18,7 +18,7 @@ from bench.load import Request, sample_of_load, usual_client
 from bench.options import make_parser
 from bench.peers.choice import Peers, add_option
 from bench.peers.motia import serving_motia
-from bench.rows import make_row, print_row
+from bench.rows import Sample, make_row, print_row
 from bench.servers import (
     OUR_WORKER,
     GunicornSettings,
@@ -28,6 +28,7 @@ from bench.servers import (
     serving_uvicorn,
 )
 from bench.turns import Alternative, take_turns
+from bench.usage import wait_until_idle
 
 USER = '{"name": "Ada", "age": 36}'
 HELLO = Request(path="/hello")
@@ -41,6 +42,7 @@ STEP = "api step, our worker"
 STEP_POST = "api step, our worker, POST checked"
 MOTIA_COUNT_MIN = 16
 """Motia answers a few requests a second: a turn of it ends when there were so many."""
+MOTIA_REST_S_MAX = 8.0
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -50,12 +52,12 @@ class Way(msgspec.Struct, frozen=True):
     server: Server
     request: Request
     ratio_to: str
-    count_min: int = 1
+    is_motia: bool = False
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure as arguments say and print the row."""
-    parser = make_parser("bench_http", __doc__, seconds=1.0)
+    parser = make_parser("bench_http", __doc__, seconds=1.0, rounds=5)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--threads", type=int, default=32, help="of gunicorn's workers")
     parser.add_argument("--client", choices=["wrk", "python"], default=usual_client())
@@ -141,24 +143,30 @@ def _modern(stack: contextlib.ExitStack, data: Path, threads: int, peers: Peers)
 def _motia(stack: contextlib.ExitStack, data: Path) -> list[Way]:
     server = stack.enter_context(serving_motia(data / "motia", fsync="everysec")).server
     return [
-        Way("motia, TypeScript", server, HELLO, STEP, MOTIA_COUNT_MIN),
-        Way("motia, Python", server, HELLO_PYTHON, STEP, MOTIA_COUNT_MIN),
-        Way("motia, TypeScript, POST checked", server, POST_USER, STEP_POST, MOTIA_COUNT_MIN),
+        Way("motia, TypeScript", server, HELLO, STEP, is_motia=True),
+        Way("motia, Python", server, HELLO_PYTHON, STEP, is_motia=True),
+        Way("motia, TypeScript, POST checked", server, POST_USER, STEP_POST, is_motia=True),
     ]
 
 
 def _alternative(way: Way, client: str, connections: int) -> Alternative:
     turn = functools.partial(
         sample_of_load,
-        client if way.count_min == 1 else "python",
+        "python" if way.is_motia else client,
         way.server,
         way.request,
         connections=connections,
-        count_min=way.count_min,
+        count_min=MOTIA_COUNT_MIN if way.is_motia else 1,
     )
-    return Alternative(
-        name=way.name, turn=lambda seconds: turn(seconds=seconds), ratio_to=way.ratio_to
-    )
+
+    def turn_and_rest(seconds: float) -> Sample:
+        sample = turn(seconds=seconds)
+        if way.is_motia:
+            # It goes on with what clients gave up, which would meet whoever has the next turn.
+            wait_until_idle(way.server.pid, within_s=MOTIA_REST_S_MAX)
+        return sample
+
+    return Alternative(name=way.name, turn=turn_and_rest, ratio_to=way.ratio_to)
 
 
 if __name__ == "__main__":

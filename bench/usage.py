@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import resource
+import time
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_LOOK_S = 0.5
+_IDLE_SHARE = 0.1
 _PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 _RSS = re.compile(r"^Rss:\s+(\d+) kB", re.MULTILINE)
 
@@ -24,6 +28,17 @@ def tree_cpu_s(pid: int) -> float:
         return 0.0
     own_s = sum(map(int, fields[11:15])) / _TICKS_PER_S
     return own_s + sum(map(tree_cpu_s, children(pid)))
+
+
+def wait_until_idle(pid: int, *, within_s: float) -> None:
+    """Wait until a process and its descendants do next to nothing, no longer than within_s."""
+    until_s = time.monotonic() + within_s
+    before_s = -math.inf
+    while (now_s := tree_cpu_s(pid)) - before_s > _IDLE_SHARE * _LOOK_S:
+        if time.monotonic() >= until_s:
+            return
+        before_s = now_s
+        time.sleep(_LOOK_S)
 
 
 def ended_children_cpu_s() -> float:
