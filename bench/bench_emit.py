@@ -48,7 +48,7 @@ MOTIA_SECONDS_MAX = 0.1
 
 def main(arguments: Sequence[str]) -> None:
     """Measure as arguments say and print the row."""
-    parser = make_parser("bench_emit", __doc__, seconds=1.0)
+    parser = make_parser("bench_emit", __doc__, seconds=1.0, rounds=9)
     parser.add_argument(
         "--everysec", action="store_true", help="peers that may lose the last second too"
     )

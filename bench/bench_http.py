@@ -57,7 +57,7 @@ class Way(msgspec.Struct, frozen=True):
 
 def main(arguments: Sequence[str]) -> None:
     """Measure as arguments say and print the row."""
-    parser = make_parser("bench_http", __doc__, seconds=1.0, rounds=5)
+    parser = make_parser("bench_http", __doc__, seconds=1.0)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--threads", type=int, default=32, help="of gunicorn's workers")
     parser.add_argument("--client", choices=["wrk", "python"], default=usual_client())

@@ -9,7 +9,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def make_parser(
-    bench: str, about: str | None, *, seconds: float, rounds: int = 9
+    bench: str, about: str | None, *, seconds: float, rounds: int = 5
 ) -> argparse.ArgumentParser:
     """Make a parser with the options of every bench and these defaults."""
     parser = argparse.ArgumentParser(prog=f"python -m bench.{bench}", description=about)

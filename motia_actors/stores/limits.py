@@ -53,7 +53,8 @@ ROW_BYTES = 200
 LEAF_BYTES, PAGE_BYTES = 2000, 4096
 
 
-_SETTLING: frozenset[type] = frozenset({Ack, Bury, Extend, Release, Retry})
+SETTLING = (Ack, Bury, Extend, Release, Retry)
+"""What ends, or goes on with, a delivery that is held."""
 
 
 def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
@@ -65,7 +66,7 @@ def check(writes: Iterable[Write[object]], *, value_bytes_max: int) -> int:
     """
     total_bytes = 0
     for write in writes:
-        if write.__class__ in _SETTLING:  # Half of all writes, and nothing of them grows.
+        if write.__class__ in SETTLING:  # Half of all writes, and nothing of them grows.
             continue
         what, name, size_bytes, text_chars = _weigh(write)
         if size_bytes > value_bytes_max:

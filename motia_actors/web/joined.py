@@ -11,15 +11,14 @@ from typing import Any
 
 from gunicorn.http.wsgi import Response
 
-from motia_actors.web.wire import ExcInfo, Headers, code_of, head_of, lines_of
-
-Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+from motia_actors.web.service import App
+from motia_actors.web.wire import ExcInfo, Headers, code_of, connection_line, head_of, lines_of
 
 JOINED_BYTES_MAX = 64 * 1024
 """A longer piece is not copied to follow the head at once."""
 
 
-def joining(app: Wsgi) -> Wsgi:
+def joining(app: App) -> App:
     """The application, answering through `JoinedResponse` where gunicorn's response is plain."""
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -83,7 +82,7 @@ class JoinedResponse(Response):  # type: ignore[misc]  # gunicorn has no types
             self._send_with(*usual, data)
 
     def _send_with(self, status: str, lines: str, data: bytes) -> None:
-        connection = "close" if self.should_close() else "keep-alive"
-        head = head_of(self.req.version, status, f"Connection: {connection}\r\n{lines}")
+        lines = connection_line(closes=self.should_close()) + lines
+        head = head_of(self.req.version, status, lines)
         self.sock.sendall(head + data)
         self.headers_sent = True

@@ -106,6 +106,11 @@ def head_of(version: tuple[int, int], status: str, lines: str) -> bytes:
     ).encode("latin-1")
 
 
+def connection_line(*, closes: bool) -> str:
+    """The header that says whether the connection ends with the answer."""
+    return "Connection: close\r\n" if closes else "Connection: keep-alive\r\n"
+
+
 class Answer:
     """The answer to one request, handed to `take` piece by piece, the head first.
 
@@ -181,8 +186,8 @@ class Answer:
             self._take(b"0\r\n\r\n")
 
     def _send_head(self) -> None:
-        connection = "close" if self.should_close() else "keep-alive"
+        connection = connection_line(closes=self.should_close())
         coding = "Transfer-Encoding: chunked\r\n" if self._is_chunked else ""
         self.headers_sent = True
-        lines = f"Connection: {connection}\r\n{coding}{self._lines}"
+        lines = connection + coding + self._lines
         self._take(head_of(self._head.version, self.status, lines))

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +24,7 @@ from bench.rows import Sample, make_row
 from bench.servers import Server
 from bench.table import table
 from bench.turns import Alternative, take_turns
+from bench.usage import wait_until_idle
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = Sample(per_s=2000.0, p50_ms=1.0, p99_ms=2.0, cpu_us=3.0)
@@ -151,6 +153,19 @@ def test_what_the_client_takes_is_told_apart(port: int) -> None:
     sample = sample_of_load("python", server, Request(path="/hello"), connections=2, seconds=0.1)
 
     assert 0 < sample.more["client_us"] < 1e6
+
+
+def test_the_end_of_a_servers_work_is_waited_for_and_not_for_ever() -> None:
+    took_s = []
+    for code, within_s in (("input()", 60.0), ("while True: pass", 0.1)):
+        begin_s = time.monotonic()
+        with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+            wait_until_idle(process.pid, within_s=within_s)
+            process.kill()
+        took_s.append(time.monotonic() - begin_s)
+
+    assert took_s[0] < 30.0
+    assert 0.1 <= took_s[1] < 30.0
 
 
 def test_answers_that_are_no_success_count_as_failed(port: int) -> None:

@@ -113,19 +113,6 @@ def a_worker(kind: type[Worker], **settings: Any) -> Worker:
     return worker
 
 
-@pytest.mark.usefixtures("former")
-def test_workers_of_gunicorns_own_are_made_quicker() -> None:
-    stock, ours = a_worker(ThreadWorker), a_worker(ActorWorker)
-    for worker in (stock, ours):
-        join_from(worker, Told())
-
-        worker.cfg.post_worker_init(worker)
-
-    assert stock.wsgi is not an_application
-    assert ours.wsgi is an_application
-    assert [type(worker.cfg) for worker in (stock, ours)] == [SettledConfig, Config]
-
-
 def join_from(worker: Worker, member: Member) -> bool:
     """Call join_worker with worker's frame on the stack."""
 
@@ -142,6 +129,19 @@ def former() -> Iterator[list[int]]:
     before = signal.signal(signal.SIGTERM, lambda number, _: called.append(number))
     yield called
     signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("former")
+def test_workers_of_gunicorns_own_are_made_quicker() -> None:
+    stock, ours = a_worker(ThreadWorker), a_worker(ActorWorker)
+    for worker in (stock, ours):
+        join_from(worker, Told())
+
+        worker.cfg.post_worker_init(worker)
+
+    assert stock.wsgi is not an_application
+    assert ours.wsgi is an_application
+    assert [type(worker.cfg) for worker in (stock, ours)] == [SettledConfig, Config]
 
 
 def test_a_joined_member_starts_when_the_worker_is_ready_and_not_before(former: list[int]) -> None:

@@ -112,9 +112,7 @@ def test_an_answer_is_what_gunicorn_makes_of_it(
     body: list[bytes],
 ) -> None:
     head: Any = SimpleNamespace(method=method, version=version, should_close=lambda: closes)
-    ours, theirs = Wire(), Wire()
-
-    joined = Wire()
+    ours, theirs, joined = Wire(), Wire(), Wire()
 
     made = answered(Answer(head, ours.sendall), ours, status, fields, body)
 

@@ -11,10 +11,7 @@ from motia_actors.stores.lmdb import keys, ring
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.work import Operation, Work, last_number
 
-
-@functools.lru_cache(maxsize=16)
-def _prefix_of(kind: str) -> bytes:
-    return keys.name16(kind)
+_prefix_of = functools.lru_cache(maxsize=16)(keys.name16)  # There are few kinds.
 
 
 def prepare(write: JournalAppend, *, limits: RingLimits) -> Operation:

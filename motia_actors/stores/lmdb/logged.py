@@ -19,7 +19,8 @@ import msgspec
 
 from motia_actors.errors import StoreError
 from motia_actors.messages import Delivery, Event
-from motia_actors.store import Ack, Bury, Extend, Release, Retry, Write
+from motia_actors.store import Write
+from motia_actors.stores.limits import SETTLING
 from motia_actors.stores.lmdb import keys, wal
 from motia_actors.stores.lmdb.transaction import Transaction
 from motia_actors.stores.lmdb.wal import Follower, Wal
@@ -31,7 +32,6 @@ T = TypeVar("T")
 Place = tuple[bytes, int]
 """Whose log a delivery is in, and its number there."""
 
-_OF_DELIVERY = (Ack, Retry, Release, Bury, Extend)
 _ENDED = b"ended "
 _SETTLE_NS = 5_000_000_000
 _token = struct.Struct(">Q")  # Those of rows are longer.
@@ -81,7 +81,7 @@ def ends_of(writes: Sequence[Write[object]]) -> tuple[Delivery, ...]:
     return tuple(
         write.delivery
         for write in writes
-        if isinstance(write, _OF_DELIVERY) and number_of(write.delivery)
+        if isinstance(write, SETTLING) and number_of(write.delivery)
     )
 
 

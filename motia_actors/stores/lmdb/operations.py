@@ -54,16 +54,20 @@ _MAKERS: dict[type, Callable[[Any], Operation]] = {
     Sweep: dead.prepare_sweep,
     JournalClear: journal_writes.prepare_clear,
 }
-_CHANGES = frozenset((StreamSet, StreamUpdate, StreamDelete, StreamSend))
+_RING_MAKERS: dict[type, Callable[..., Operation]] = {
+    **dict.fromkeys((StreamSet, StreamUpdate, StreamDelete, StreamSend), streams.prepare),
+    JournalAppend: journal_writes.prepare,
+}
 
 
-def prepare(write: Any, *, journal: RingLimits, changes: RingLimits) -> Operation:
+def prepare(write: Write[object], *, journal: RingLimits, changes: RingLimits) -> Operation:
     """Make a write ready, on any thread, to be done in a transaction."""
     kind = write.__class__
-    if kind is JournalAppend:
-        return journal_writes.prepare(write, limits=journal)
-    if kind in _CHANGES:
-        return streams.prepare(write, limits=changes)
+    if kind in _RING_MAKERS:
+        limits = journal if kind is JournalAppend else changes
+        return _RING_MAKERS[kind](write, limits=limits)
+    if kind not in _MAKERS:
+        raise AssertionError(f"no such write: {kind.__name__}")
     return _MAKERS[kind](write)
 
 

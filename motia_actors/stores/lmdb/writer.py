@@ -283,7 +283,7 @@ class Writer:
             self.put(Batch([release], 0, Promise(), is_patient=True, ends=(delivery,)))
         self._committed_s = time.monotonic()
         self._commit_s += (self._committed_s - begun_s - self._commit_s) / 8
-        urgent = len(batches) >= _CROWD and len([one for one in batches if not one.is_patient])
+        urgent = len([one for one in batches if not one.is_patient])
         self._wanted = urgent if urgent >= _CROWD else 1
         self.commits += 1
 
