@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Literal, TypeVar, cast
 
 import msgspec
@@ -100,11 +101,13 @@ class CallEffects(StateEffects, Effects):
             )
         step, world = self._step, self._world
         now_s = world.clock.now_s()
-        group = event.get("messageGroupId")
+        group, how = None, _AT_ONCE
+        has_data = "data" in event
         # Most events have topic and data and nothing else.
-        how = _AT_ONCE
-        if len(event) > 1 + ("data" in event) + (group is not None):
-            how = queueing(event, now_s=now_s)
+        if others := len(event) - 1 - has_data:
+            group = event.get("messageGroupId")
+            if others > (group is not None):
+                how = queueing(event, now_s=now_s)
         if not step.may_emit(topic):
             declared = [emit.topic for emit in step.emits]
             self.log(
@@ -116,7 +119,7 @@ class CallEffects(StateEffects, Effects):
         put = Event(
             id=world.new_event_id(now_s),
             topic=topic,
-            data=encode(event.get("data")),
+            data=encode(event["data"] if has_data else None),
             trace_id=self.call.trace_id,
             flows=step.flows,
             group_id=None if group is None else key_text("messageGroupId", group),
@@ -299,8 +302,7 @@ def _none(_: object) -> None:
     return None
 
 
-def _first(answers: list[Any]) -> Any:
-    return answers[0]
+_first: Callable[[list[Any]], Any] = itemgetter(0)
 
 
 def _fields(stream: str, operation: str, data: object, item_id: str) -> dict[str, Any]:

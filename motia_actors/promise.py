@@ -18,16 +18,20 @@ _guard = allocate_lock()  # Held for a few instructions, so one for all promises
 
 
 class Promise(Generic[T]):
-    """Set once with a value or an error; later settings are ignored and answer False."""
+    """Set once with a value or an error; later settings are ignored and answer False.
+
+    Args:
+        callback: As for on_done.
+    """
 
     __slots__ = ("_callbacks", "_error", "_is_done", "_value", "_waiters")
 
-    def __init__(self) -> None:
+    def __init__(self, callback: Callable[[Promise[T]], None] | None = None) -> None:
         self._is_done = False
         self._value: Any = None
         self._error: BaseException | None = None
         self._waiters: list[Lock] | None = None
-        self._callbacks: list[Callable[[Promise[T]], None]] | None = None
+        self._callbacks = None if callback is None else [callback]
 
     @classmethod
     def of(cls, value: T) -> Promise[T]:

@@ -242,8 +242,8 @@ class Running:
             schedule=schedule,
         )
 
-    def _input_check(self, step: Step) -> Callable[[str, Any], Failed | None]:
-        """What looks at the data of a topic's event before the step's handler does."""
+    def _input_check(self, step: Step) -> Callable[[str, Any], Failed | None] | None:
+        """What looks at the data of a topic's event before the step's handler does, if any does."""
         validators: dict[str, Validator] = {}
         usual = _compiled(step.input_schema)
         for one in step.triggers:
@@ -251,7 +251,7 @@ class Running:
                 validators |= dict.fromkeys(one.subscribes, validator)
         mode = self.settings.validate
         if mode == "off" or (usual is None and not validators):
-            return lambda _topic, _data: None
+            return None
 
         def check(topic: str, data: Any) -> Failed | None:
             validator = validators.get(topic, usual)

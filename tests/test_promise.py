@@ -34,6 +34,16 @@ def test_it_raises_the_error_it_was_set_to() -> None:
         promise.result()
 
 
+def test_a_callback_that_it_was_made_with_hears_of_it_once_and_before_later_ones() -> None:
+    heard: list[str] = []
+    promise: Promise[int] = Promise(lambda done: heard.append(f"first {done.result()}"))
+    promise.on_done(lambda done: heard.append(f"second {done.result()}"))
+
+    done = [promise.set(7), promise.set(8)]
+
+    assert (done, heard) == ([True, False], ["first 7", "second 7"])
+
+
 def test_none_is_a_value() -> None:
     promise: Promise[None] = Promise()
 

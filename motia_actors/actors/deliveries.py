@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from motia_actors.actors.holds import Held, Hold
 from motia_actors.actors.ports import Port
 from motia_actors.actors.retry import RetryIn, after_failure
 from motia_actors.actors.work import Work
@@ -27,13 +28,12 @@ from motia_actors.errors import (
     NotRunError,
     StoreFullError,
 )
-from motia_actors.messages import Call, Delivery, Failed, Outcome, Returned, Trace, Trigger
+from motia_actors.messages import Call, Delivery, Failed, Outcome, Returned, Trigger
 from motia_actors.payload import decode
 from motia_actors.promise import Promise
 from motia_actors.store import Ack, Bury, Extend, Release, Retry, Store, Write
 from motia_actors.telemetry.recorded import End, delivery_ended, retry_planned
 from motia_actors.telemetry.spans import Tracer, child_of
-from motia_actors.threads import allocate_lock
 
 logger = logging.getLogger(__name__)
 
@@ -47,20 +47,6 @@ _ENDS: Mapping[type[Write[object]], End] = {
     Bury: "dead",
     Release: "released",
 }
-
-
-class Hold:
-    """One delivery in our hands: its lease changes with every renewal."""
-
-    __slots__ = ("delivery", "port", "renew_s", "renewal", "start_s", "trace")
-
-    def __init__(
-        self, port: Port, delivery: Delivery, renew_s: float, *, trace: Trace, start_s: float
-    ) -> None:
-        self.port, self.delivery, self.renew_s = port, delivery, renew_s
-        self.trace, self.start_s = trace, start_s
-        self.renewal: Promise[None] | None = None
-        """On its way to the disk; the delivery must not be ended before it is known."""
 
 
 class Deliveries:
@@ -85,9 +71,7 @@ class Deliveries:
     ) -> None:
         self._store, self._clock, self._wake = store, clock, wake
         self._tracer = tracer
-        self._holds: dict[str, dict[Work, Hold]] = {}
-        self._reserved: dict[str, int] = {}
-        self._reserved_lock = allocate_lock()
+        self._held: dict[str, Held] = {}
         self._refused: deque[Sequence[Write[object]]] = deque()
         """Ends that the store had no room for; until they are kept nobody else may run them."""
         self.behind: set[str] = set()
@@ -118,33 +102,24 @@ class Deliveries:
             trace=child_of(trace) if trace.is_sampled else trace,
             parent=trace.span_id,
         )
-        work = Work(call, limit_s=port.limit_s)
-        hold = Hold(
-            port,
-            delivery,
-            self._clock.monotonic_s() + (renew_s or _renew_after_s(port)),
-            trace=trace,
-            start_s=self._clock.now_s(),
-        )
-        self._holds.setdefault(port.step.id, {})[work] = hold
-        work.answer.on_done(partial(self._answered, work, hold))
+        hold = Hold(port, delivery, trace=trace)
+        hold.taken_s = self._clock.monotonic_s()
+        hold.renew_s = hold.taken_s + (renew_s or _renew_after_s(port))
+        answered = partial(self._answered, hold)
+        work = hold.work = Work(call, limit_s=port.limit_s, answered=answered)
+        port.held.holds.add(hold)
         if refused is not None:
             work.set(refused)
         return work
 
-    def count_of(self, step: str) -> int:
-        """How many are held for the step."""
-        return len(self._holds.get(step, ())) + self._reserved.get(step, 0)
-
-    def reserve(self, step: str, count: int) -> None:
-        """Count so many more as held, or less: what is on its way."""
-        with self._reserved_lock:
-            self._reserved[step] = self._reserved.get(step, 0) + count
+    def held_for(self, step: str) -> Held:
+        """What is held for the step, for its port: one for all ports that it ever has."""
+        return self._held.setdefault(step, Held())
 
     @property
     def count(self) -> int:
         """How many are held."""
-        return sum(map(len, list(self._holds.values()))) + sum(list(self._reserved.values()))
+        return sum(held.count for held in list(self._held.values()))
 
     def renew(self) -> None:
         """Hold on to what has been in our hands for a while, and end again what had no room.
@@ -155,52 +130,53 @@ class Deliveries:
             writes = self._refused.popleft()
             self._commit(writes).on_done(partial(self._ended, writes, is_again=True))
         now_s = self._clock.monotonic_s()
-        for holds in list(self._holds.values()):
-            for work, hold in list(holds.items()):
-                if hold.renew_s <= now_s and not work.answer.is_done:
-                    self._renew(work, hold, now_s)
+        for held in list(self._held.values()):
+            for hold in list(held.holds):
+                if hold.renew_s <= now_s and not hold.work.answer.is_done:
+                    self._renew(hold, now_s)
 
-    def _renew(self, work: Work, hold: Hold, now_s: float) -> None:
+    def _renew(self, hold: Hold, now_s: float) -> None:
         hold.renew_s = now_s + _renew_after_s(hold.port)
         # Said before the look: an answer that comes after it waits for the new lease.
         renewal: Promise[None] = Promise()
         hold.renewal = renewal
-        if work.answer.is_done:
+        if hold.work.answer.is_done:
             renewal.set(None)
             return
         visibility_s = hold.port.step.infrastructure.queue.visibility_s
         extended = self._store.commit([Extend(delivery=hold.delivery, visibility_s=visibility_s)])
         extended.on_done(lambda answer: _renewed(hold, renewal, answer))
 
-    def _answered(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
+    def _answered(self, hold: Hold, answer: Promise[Outcome]) -> None:
         renewal = hold.renewal
         if renewal is not None and not renewal.is_done:
             # Its lease is about to change: what ends it must name the new one.
-            renewal.on_done(lambda _: self._end(work, hold, answer))
+            renewal.on_done(lambda _: self._end(hold, answer))
         else:
-            self._end(work, hold, answer)
+            self._end(hold, answer)
 
-    def _end(self, work: Work, hold: Hold, answer: Promise[Outcome]) -> None:
+    def _end(self, hold: Hold, answer: Promise[Outcome]) -> None:
         step_id = hold.port.step.id
         verdict = self._verdict(hold.port, hold.delivery, answer)
         is_done = verdict.__class__ is Ack
         if hold.trace.is_sampled or not is_done:
             self._record(hold, verdict, answer)
         writes: Sequence[Write[object]] = ()
-        if is_done and work.effects is not None:
-            writes = work.effects.uncommitted()
+        effects = hold.work.effects
+        if is_done and effects is not None:
+            writes = effects.uncommitted()
         ended = self._commit([*writes, verdict])
         if writes:
             ended.on_done(lambda ended: self._after_all(hold, ended))
         else:
             ended.on_done(partial(self._ended, (verdict,)))
         # Last, so that whoever waits for the count to reach zero finds the end on its way.
-        self._holds[step_id].pop(work, None)
+        hold.port.held.holds.discard(hold)
         # Half of the places free again is soon enough: each look is a commit.
         if (
             step_id in self.behind
             and not isinstance(verdict, Release)
-            and 2 * self.count_of(step_id) <= hold.port.lease_max
+            and 2 * hold.port.held.count <= hold.port.lease_max
         ):
             self._wake((step_id,))
 
@@ -253,7 +229,7 @@ class Deliveries:
             hold.trace,
             hold.delivery,
             is_cron=hold.port.step.is_cron(hold.delivery.event.topic),
-            start_s=hold.start_s,
+            took_s=self._clock.monotonic_s() - hold.taken_s,
             end=_ENDS[type(verdict)],
             error=failure,
         )
@@ -334,7 +310,9 @@ def _looked_at(port: Port, trigger: Trigger, delivery: Delivery) -> tuple[Failed
         return spent, None
     try:
         data = decode(delivery.event.data)
-        return spent or port.check(delivery.event.topic, data), data
+        if spent is None and port.check is not None:
+            spent = port.check(delivery.event.topic, data)
+        return spent, data
     except Exception as error:
         # A fault in one event or one check must not take the others of the batch along.
         logger.exception("the input of step %s cannot be looked at", port.step.name)

@@ -255,11 +255,6 @@ class Mailbox:
         """How many wait in `take`."""
         return len(self._takers)
 
-    @property
-    def room(self) -> int:
-        """Work that may still come, 0 where it is full."""
-        return max(0, self.size_max - len(self._work))
-
     def statistics(self) -> MailboxStatistics:
         """Its figures now."""
         return MailboxStatistics(

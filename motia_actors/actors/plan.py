@@ -21,5 +21,5 @@ class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
     effects_for: Callable[[Call], Effects]
     limit_s: float | None
     concurrency: int
-    check: Callable[[str, Any], Failed | None] = lambda _topic, _input: None
+    check: Callable[[str, Any], Failed | None] | None = None
     schedule: Schedule | None = None

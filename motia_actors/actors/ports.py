@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from motia_actors.actors.actor import Cell
+from motia_actors.actors.holds import Held
 from motia_actors.actors.inline import Trust
 from motia_actors.actors.meter import Meter
 from motia_actors.messages import Debounce, Failed, Target, Trigger
@@ -21,8 +22,9 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     cell: Cell
     limit_s: float | None
     concurrency: int
-    check: Callable[[str, Any], Failed | None] = lambda _topic, _input: None
+    check: Callable[[str, Any], Failed | None] | None = None
     """Looks at an event's topic and data before the handler does; an answer ends the delivery."""
+    held: Held
     meter: Meter = msgspec.field(default_factory=Meter)
     trust: Trust = msgspec.field(default_factory=Trust)
     _triggers: dict[str, Trigger] = msgspec.field(default_factory=dict)
@@ -40,18 +42,24 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
         Of a quick step, what it does in a moment: fewer and larger batches are less to do.
         """
-        count = max(2 * self.concurrency, self.trust.ahead)
-        return min(count, self.cell.mailbox.size_max + self.concurrency)
+        count, ahead = 2 * self.concurrency, self.trust.ahead
+        if count < ahead:
+            count = ahead
+        places = self.cell.mailbox.size_max + self.concurrency
+        return count if count < places else places
 
-    def may_take(self, held: int) -> bool:
+    @property
+    def may_take(self) -> bool:
         """Beside those held, one more may be taken as it is put, before another process can.
 
         They are as many as it runs at once, or of a quick step does in a moment. Room is left for
         what the router may be about to lease.
         """
+        held = self.held.count
         if held >= self.concurrency and held >= self.trust.ahead:
             return False
-        return self.cell.mailbox.room >= self.lease_max + self.concurrency
+        mailbox = self.cell.mailbox
+        return mailbox.size_max - mailbox.depth >= self.lease_max + self.concurrency
 
 
 class Table:

@@ -199,7 +199,7 @@ class RouterActor(Actor):
             return 0
         if self._rest_until_s.get(port.step.id, 0.0) > self._clock.monotonic_s():
             return 0
-        return port.lease_max - self._deliveries.count_of(port.step.id)
+        return port.lease_max - port.held.count
 
     def _is_due(self, port: Port) -> bool:
         """Something can be leased now; else note when."""

@@ -218,6 +218,7 @@ class System:
                     limit_s=plan.limit_s,
                     concurrency=plan.concurrency,
                     check=plan.check,
+                    held=self._tree.deliveries.held_for(step_id),
                     meter=self._meters[step_id],
                     trust=self._tree.setups[step_id].trust,
                 )

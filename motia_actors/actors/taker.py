@@ -26,7 +26,7 @@ class MailboxTaker(Taker):
         port = self._port_with_room(step)
         if port is None:
             return None
-        self._deliveries.reserve(step, 1)
+        port.held.reserve()
         return port.step.infrastructure.queue.visibility_s
 
     def reserve_brief(self, step: str) -> bool:
@@ -40,14 +40,14 @@ class MailboxTaker(Taker):
             or port.step.infrastructure.queue.is_transactional
         ):
             return False
-        self._deliveries.reserve(step, 1)
+        port.held.reserve()
         return True
 
     def _port_with_room(self, step: str) -> Port | None:
         port = self._table.ports.get(step)
         if port is None or self._deliveries.is_draining or port.cell.status != "running":
             return None
-        return port if port.may_take(self._deliveries.count_of(step)) else None
+        return port if port.may_take else None
 
     def take(self, delivery: Delivery, *, renew_s: float | None = None) -> None:
         """Put it into its mailbox, or give it back."""
@@ -59,7 +59,7 @@ class MailboxTaker(Taker):
                 return
             work = self._deliveries.take(port, delivery, renew_s=renew_s)
         finally:
-            self._deliveries.reserve(step, -1)
+            self.give_up(step)
         if work.answer.is_done:
             return
         if self._deliveries.is_draining:
@@ -72,4 +72,4 @@ class MailboxTaker(Taker):
 
     def give_up(self, step: str) -> None:
         """The run is free again."""
-        self._deliveries.reserve(step, -1)
+        self._deliveries.held_for(step).give_up()

@@ -40,6 +40,7 @@ class Work:
         *,
         limit_s: float | None,
         desert: Callable[[], None] | None = None,
+        answered: Callable[[Promise[Outcome]], None] | None = None,
     ) -> None:
         self.call = call
         self.limit_s = limit_s
@@ -49,7 +50,7 @@ class Work:
         self.effects: Effects | None = None
         self.meter: Meter | None = None
         self.step = ""
-        self.answer: Promise[Outcome] = Promise()
+        self.answer: Promise[Outcome] = Promise(answered)
         self.started_s: float | None = None
         self.stop: Callable[[], None] | None = None
         """Set while it runs, by the actor that runs it: ends the run early or gives it up."""

@@ -17,7 +17,7 @@ from motia_actors.errors import UnknownStreamError, UsageError
 from motia_actors.messages import Call, Delivery, Trigger
 from motia_actors.runner import Effects
 from motia_actors.runners.operations import Operations
-from motia_actors.runners.waiting import Done, has_loop
+from motia_actors.runners.waiting import Done, running_loop
 
 _MISSING: Any = object()
 
@@ -79,7 +79,11 @@ class Context:
         `dedupeWindow` seconds (120), and answer the first one's id. `delay` in seconds, or `at` as
         ISO 8601 text with an offset, datetime or seconds since 1970, is when it is handed out.
         """
-        return self._operations.write(self._operations.effects.emit(self._as_event(event, data)))
+        is_usual = event.__class__ is dict and len(event) == 2 and "topic" in event
+        if not (is_usual and "data" in event):
+            event = self._as_event(event, data)
+        operations = self._operations
+        return operations.write(operations.effects.emit(event))
 
     def cancel(self, event_id: Any) -> Any:
         """Take back an event that was emitted with `delay` or `at`, by the id that emit answered.
@@ -90,8 +94,6 @@ class Context:
         return self._operations.write(self._operations.effects.cancel(event_id))
 
     def _as_event(self, event: Any, data: Any) -> Any:
-        if event.__class__ is dict and len(event) == 2 and "topic" in event and "data" in event:
-            return event  # As most are.
         if isinstance(event, str):
             self._operations.warn(
                 f'emit("{event}", data)', f'emit({{"topic": "{event}", "data": data}})'
@@ -323,7 +325,7 @@ class Logger:
             fields |= {**named, **({"data": list(given)} if given else {})}
         self._effects.log(level, message, fields)
         # Some await their logger: that must not fail.
-        return _LOGGED if has_loop() else None
+        return None if running_loop() is None else _LOGGED
 
 
 _LOGGED = Done(None)

@@ -23,7 +23,7 @@ from motia_actors.runners.operations import Operations
 from motia_actors.runners.pool import ThreadPool
 from motia_actors.runners.signatures import arguments, is_async, shape_of
 from motia_actors.runners.streaming import PLAIN, streamed
-from motia_actors.runners.waiting import has_loop, wait_for
+from motia_actors.runners.waiting import running_loop, wait_for
 
 _MISSING: Any = object()
 
@@ -126,7 +126,9 @@ class PythonHandler(Handler):
                 passed = value if request is _MISSING else request
                 inner = (index + 1, call, context, passed)
                 # On a loop after all: the caller is an `async def` behind a plain wrapper.
-                return self._elsewhere(self._layer, inner) if has_loop() else self._layer(*inner)
+                if running_loop() is None:
+                    return self._layer(*inner)
+                return self._elsewhere(self._layer, inner)
 
             answer = self._middleware[index](value, context, next_fn)
         return _whole(answer)
@@ -153,7 +155,7 @@ class PythonHandler(Handler):
         def next_fn(request: Any = _MISSING) -> Any:
             passed = value if request is _MISSING else request
             inner = self._layer_async(index + 1, call, context, passed)
-            if has_loop():
+            if running_loop() is not None:
                 return inner
             promise: Promise[Any] = Promise()
             tasks: list[asyncio.Task[None]] = []

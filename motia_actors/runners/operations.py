@@ -8,7 +8,7 @@ from typing import Any
 from motia_actors.promise import Promise
 from motia_actors.runner import Effects
 from motia_actors.runners.updating import Swaps, Update
-from motia_actors.runners.waiting import Done, Effect, Later, has_loop
+from motia_actors.runners.waiting import Done, Effect, Later, running_loop
 
 # Above this many operations that nobody awaited the finished ones among them are let go of.
 _UNAWAITED_COUNT = 256
@@ -26,7 +26,7 @@ class Operations:
 
     def write(self, promise: Promise[Any]) -> Any:
         """Answer an awaitable on an event loop, elsewhere the value once it is there."""
-        if not has_loop():
+        if running_loop() is None:
             return promise.result()
         if promise.is_kept:
             return Done(promise.result())
@@ -35,11 +35,11 @@ class Operations:
     def update(self, group: Any, key: Any, change: Callable[[Any], Any]) -> Any:
         """Store what change makes of a value; again with the newer one where it was changed."""
         swaps = Swaps(self.effects, group, key, change)
-        return Update(swaps, self._unheard_of()) if has_loop() else swaps.run()
+        return swaps.run() if running_loop() is None else Update(swaps, self._unheard_of())
 
     def read(self, read: Callable[[], object]) -> Any:
         """Answer what read does: at once, unless this call still writes."""
-        if not has_loop():
+        if running_loop() is None:
             return read()
         before = self.effects.settle()
         return Done(read()) if before.is_done else Later(before, read)
@@ -47,7 +47,7 @@ class Operations:
     def refuse(self, wrote: str, right: str) -> Any:
         """Do nothing, as Motia does with such a call, and say what to write."""
         self.warn(wrote, right)
-        return Done(None) if has_loop() else None
+        return None if running_loop() is None else Done(None)
 
     def warn(self, wrote: str, right: str) -> None:
         """Say what to write in place of what was written."""

@@ -175,6 +175,5 @@ def _value(value: T) -> Generator[Any, None, T]:
     return value
 
 
-def has_loop() -> bool:
-    """Tell whether an event loop runs on this thread, which waiting here would stop."""
-    return asyncio._get_running_loop() is not None  # noqa: SLF001 (documented, and cheap)
+running_loop = asyncio._get_running_loop  # noqa: SLF001 (documented, and cheap)
+"""The event loop that runs on this thread, which waiting here would stop, or None."""

@@ -60,14 +60,16 @@ def delivery_ended(
     delivery: Delivery,
     *,
     is_cron: bool,
-    start_s: float,
+    took_s: float,
     end: End,
     error: str | None = None,
 ) -> None:
-    """A delivery was given back to the store; trace is its own span."""
+    """A delivery was given back to the store, took_s after it was taken; trace is its own span."""
     if not (trace.is_sampled or error is not None):
         return
     event = delivery.event
+    end_s = tracer.clock.now_s()
+    start_s = end_s - took_s
     tracer.record(
         Span(
             trace_id=event.trace_id,
@@ -81,7 +83,7 @@ def delivery_ended(
             attempt=delivery.attempt,
             worker=tracer.worker,
             start_s=start_s,
-            end_s=tracer.clock.now_s(),
+            end_s=end_s,
             status="completed" if error is None else "failed",
             error=None if error is None else error[:ERROR_CHARS_MAX],
             attributes={

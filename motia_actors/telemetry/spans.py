@@ -127,10 +127,8 @@ class Tracer:
         A trace has no end where events cause events, so in a second with too many spans it is
         followed no further: what this one causes is not kept, unless it fails.
         """
-        own = child_of(cause)
-        if own.is_sampled and self.is_crowded():
-            return msgspec.structs.replace(own, is_sampled=False)
-        return own
+        is_kept = cause.is_sampled and not self.is_crowded()
+        return Trace(cause.w3c_id, new_span_id(), is_kept, cause.state)
 
     def is_crowded(self) -> bool:
         """There were so many spans in this second that traces are followed no further."""

@@ -49,7 +49,8 @@ def _held(writes: Writes) -> tuple[Work, Deliveries]:
     deliveries = Deliveries(
         store=cast("Store", writes), clock=clock, wake=lambda _: None, tracer=Tracer(clock)
     )
-    port = Port(step=step, cell=cast("Any", None), limit_s=None, concurrency=1)
+    held = deliveries.held_for(step.id)
+    port = Port(step=step, cell=cast("Any", None), limit_s=None, concurrency=1, held=held)
     work = deliveries.take(port, OLD)
     clock.advance(step.infrastructure.queue.visibility_s / RENEWALS)
     return work, deliveries

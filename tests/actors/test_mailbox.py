@@ -207,7 +207,7 @@ def test_a_smaller_limit_keeps_what_waits() -> None:
 
     mailbox.resize(1)
 
-    assert (mailbox.depth, mailbox.room) == (3, 0)
+    assert (mailbox.depth, mailbox.size_max) == (3, 1)
     with pytest.raises(MailboxFullError):
         fill(mailbox, 4)
 

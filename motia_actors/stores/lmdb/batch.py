@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +13,32 @@ from motia_actors.stores.lmdb.work import Operation
 
 if TYPE_CHECKING:
     from motia_actors.stores.lmdb.express import Offer
+    from motia_actors.stores.lmdb.writer import Writer
+
+
+class Commit(Promise[list[object]]):
+    """What a batch will have answered. Asking for it gets the commit done."""
+
+    __slots__ = ("_writer",)
+
+    def __init__(self, writer: Writer) -> None:
+        Promise.__init__(self)  # To ask super is a call more, and every emit comes here.
+        self._writer = writer
+
+    def result(self, timeout_s: float | None = None) -> list[object]:
+        """Commit what waits, or wait until somebody did."""
+        if not self._is_done:
+            if timeout_s is None:
+                self._writer.help()
+            else:
+                self._writer.hurry()
+        return Promise.result(self, timeout_s)
+
+    def on_done(self, callback: Callable[[Promise[list[object]]], None]) -> None:
+        """Call callback once it is on disk, which is to be soon."""
+        super().on_done(callback)
+        if not self.is_done:
+            self._writer.hurry()
 
 
 class Batch(msgspec.Struct, frozen=True):

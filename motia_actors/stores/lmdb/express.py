@@ -99,9 +99,8 @@ class Express:
         taker = self._taker()
         if taker is None or not (self._is_usable and self.has_room):
             return None
-        if len(write.event.data) > self._bytes_max or not _is_plain(write):
+        if len(write.event.data) > self._bytes_max or not (steps := _plain_steps(write)):
             return None
-        steps = tuple([target.step for target in write.targets])
         for index, step in enumerate(steps):
             if not taker.reserve_brief(step):
                 _give_up(taker, steps[:index])
@@ -121,12 +120,14 @@ class Express:
         Answers the batches that are left for a commit, and deliveries that nobody took after all.
         """
         offers: list[Offer] = []
+        records: list[bytes] = []
         rest: list[Batch] = []
         for batch in batches:
-            if batch.offer is None:
+            if (offer := batch.offer) is None:
                 rest.append(batch)
             else:
-                offers.append(batch.offer)
+                offers.append(offer)
+                records.append(offer.record)
         if not offers and not ends:
             return rest, []
         ended: list[int] = []
@@ -135,7 +136,7 @@ class Express:
                 ended.append(end.number)
             else:
                 end.promise.set_error(LeaseLostError(end.delivery.id))
-        is_kept = self._append(offers, ended)
+        is_kept = self._append(offers, records, ended)
         for end in ends:  # Those that were refused stay so.
             end.promise.set(_ENDED)
         if not is_kept:
@@ -168,7 +169,7 @@ class Express:
     def end(self, deliveries: Collection[Delivery]) -> None:
         """Take note that deliveries have ended or have rows, which are on disk."""
         if deliveries:
-            self._append((), [one for one in map(number_of, deliveries) if self._end(one)])
+            self._append((), [], [one for one in map(number_of, deliveries) if self._end(one)])
 
     def steps(self) -> Counter[str]:
         """Count the deliveries at work without rows by their steps, of all processes."""
@@ -210,13 +211,12 @@ class Express:
         """Remove the log of an owner who is dead, so that no power cut brings it back."""
         self._log.remove(wal.path_of(self._folder, owner))
 
-    def _append(self, offers: Sequence[Offer], ended: list[int]) -> bool:
-        """Write offers and ends and wait for the disk; False where the offers are not taken.
+    def _append(self, offers: Sequence[Offer], records: list[bytes], ended: list[int]) -> bool:
+        """Write records of offers, and ends, and wait for the disk; False where none are taken.
 
         Then their runs are given up, and the ends go along with the next append or commit: until
         then they mean no more than that the delivery is run again after a crash.
         """
-        records = [offer.record for offer in offers]
         if self._unlogged:
             ended = [*self._unlogged, *ended]
         if ended:
@@ -228,7 +228,8 @@ class Express:
                 if not self._is_usable:  # It may be on disk though the write failed.
                     self._unlogged.update(map(number_of, offer.deliveries))
             return False
-        self._unlogged.clear()
+        if self._unlogged:
+            self._unlogged.clear()
         epoch = self._log.epoch
         for offer in offers:
             for number, step in enumerate(offer.put.steps, start=offer.put.number):
@@ -277,20 +278,21 @@ class Express:
         return True
 
 
-def _is_plain(write: EventPut) -> bool:
-    """It is small, due now, in no order with others, and nobody has to find it again."""
-    if (
-        write.dedupe_key is not None
-        or write.not_before_s is not None
-        or not 0 < len(write.targets) <= _STEPS_MAX
-    ):
-        return False
+def _plain_steps(write: EventPut) -> list[str]:
+    """The steps of what is due now, in no order with others, and never to be found again.
+
+    None of what is not, or has too many.
+    """
+    steps: list[str] = []
+    if write.dedupe_key is not None or write.not_before_s is not None:
+        return steps
     for target in write.targets:
         if target.delay_s or target.debounce is not None or target.depth_max is not None:
-            return False
+            return []
         if target.is_fifo and write.event.group_id is not None:
-            return False
-    return True
+            return []
+        steps.append(target.step)
+    return steps if len(steps) <= _STEPS_MAX else []
 
 
 def _give_up(taker: Taker, steps: Sequence[str]) -> None:

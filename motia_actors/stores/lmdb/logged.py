@@ -46,7 +46,7 @@ class Put(msgspec.Struct, array_like=True, tag="put", frozen=True):
     number: int
     at_s: float
     put_s: float
-    steps: tuple[str, ...]
+    steps: Sequence[str]
     event: Event
 
 
@@ -63,11 +63,13 @@ _decode = msgspec.msgpack.Decoder(Put | Ended).decode
 
 def deliveries_of(put: Put) -> list[Delivery]:
     """The deliveries of a put, as they are handed over for the first time."""
-    event, put_s = put.event, put.put_s
-    return [
-        Delivery(event=event, step=step, attempt=1, put_s=put_s, token=_token.pack(number))
-        for number, step in enumerate(put.steps, start=put.number)
-    ]
+    event, put_s, number = put.event, put.put_s, put.number
+    deliveries: list[Delivery] = []
+    for step in put.steps:
+        token = _token.pack(number)
+        deliveries.append(Delivery(event=event, step=step, attempt=1, put_s=put_s, token=token))
+        number += 1
+    return deliveries
 
 
 def number_of(delivery: Delivery) -> int:

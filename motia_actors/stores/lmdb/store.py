@@ -34,7 +34,7 @@ from motia_actors.store import (
 from motia_actors.stores import limits
 from motia_actors.stores.limits import RingLimits
 from motia_actors.stores.lmdb import disk, events, logged
-from motia_actors.stores.lmdb.batch import Batch, End
+from motia_actors.stores.lmdb.batch import Batch, Commit, End
 from motia_actors.stores.lmdb.env import Environment
 from motia_actors.stores.lmdb.express import WAL_FOLDER, Express
 from motia_actors.stores.lmdb.folder import FolderLock
@@ -47,7 +47,7 @@ from motia_actors.stores.lmdb.queue import LmdbEvents
 from motia_actors.stores.lmdb.state import LmdbState
 from motia_actors.stores.lmdb.streams import LmdbStreams
 from motia_actors.stores.lmdb.work import Operation, Work
-from motia_actors.stores.lmdb.writer import Commit, Writer
+from motia_actors.stores.lmdb.writer import Writer
 
 logger = logging.getLogger(__name__)
 

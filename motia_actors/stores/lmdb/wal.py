@@ -136,14 +136,15 @@ class Wal:
         self._file = file
 
     def _write(self, data: bytes) -> None:
-        begin, end = self._at, self._at + len(data)
+        size_bytes = len(data)
+        begin, end = self._at, self._at + size_bytes
         if self._region is None:
             _write_whole(self._file, data, begin, is_flushed=self._is_synced)
         else:
             # What follows is what some other region held, which passes for nothing here.
             offset = begin % self._region_bytes
-            self._region[offset : offset + len(data)] = data
-            first, last = offset & -BLOCK_BYTES, -(-(offset + len(data)) & -BLOCK_BYTES)
+            self._region[offset : offset + size_bytes] = data
+            first, last = offset & -BLOCK_BYTES, -(-(offset + size_bytes) & -BLOCK_BYTES)
             blocks = self._region[first:last]
             _write_whole(self._file, blocks, begin - offset + first, is_flushed=True)
         self._at = end
