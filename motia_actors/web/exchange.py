@@ -18,7 +18,8 @@ from motia_actors.web.wire import Answer, head_of, lines_of
 
 if TYPE_CHECKING:
     import asyncio
-    from types import SimpleNamespace
+
+    from gunicorn.config import Config
 
     from motia_actors.web.poller import Poller
 
@@ -35,7 +36,7 @@ _FAILED_HEADERS = [
 class Host(Protocol):
     """What an exchange needs of the worker; its calls are safe on any thread."""
 
-    cfg: SimpleNamespace
+    cfg: Config
     log: Any
     app: Callable[[dict[str, Any], Any], Iterable[bytes]]
     is_leaving: bool

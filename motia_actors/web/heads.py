@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from gunicorn.config import Config
@@ -48,21 +47,6 @@ _STATUSES: tuple[tuple[type[Exception], str], ...] = (
     (ForbiddenProxyRequest, "403 Forbidden"),
     (ConfigurationProblem, "500 Internal Server Error"),
 )
-
-
-def frozen(cfg: Config) -> SimpleNamespace:
-    """The configuration as plain attributes: looking one up costs gunicorn a microsecond or two.
-
-    A request needs dozens. What is changed in cfg later is not seen.
-    """
-    return SimpleNamespace(
-        **{name: setting.get() for name, setting in cfg.settings.items()},
-        **{
-            name: getattr(cfg, name)
-            for name in ("is_ssl", "forwarded_allow_networks", "proxy_allow_networks", "sendfile")
-            if name not in cfg.settings
-        },
-    )
 
 
 class Head(Request):  # type: ignore[misc]  # gunicorn has no types
@@ -167,7 +151,7 @@ class HeadReader:
     read as the last time is used again, and only the request line is read.
     """
 
-    def __init__(self, cfg: Config | SimpleNamespace, peer: object) -> None:
+    def __init__(self, cfg: Config, peer: object) -> None:
         self._cfg, self._peer = cfg, peer
         self.trust: tuple[Any, Any] | None = None
         self._searched = 0

@@ -13,8 +13,9 @@ from gunicorn.http.message import _ip_in_allow_list
 
 from motia_actors.web.connection import Connection
 from motia_actors.web.exchange import Exchange, Host
-from motia_actors.web.heads import Head, frozen
+from motia_actors.web.heads import Head
 from motia_actors.web.poller import Poller
+from motia_actors.web.settled import settle
 from motia_actors.web.threadpool import ThreadPool
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -58,7 +59,8 @@ class Service(Host):
         upload_bytes_max: int,
         connections_per_address_max: int,
     ) -> None:
-        self.cfg, self.log, self.app = frozen(cfg), log, app
+        settle(cfg)
+        self.cfg, self.log, self.app = cfg, log, app
         self.body_bytes_max, self.upload_bytes_max = body_bytes_max, upload_bytes_max
         self.is_leaving = False
         self.connections: set[Connection] = set()

@@ -17,11 +17,11 @@ from motia_actors.steps.reading import read_step, read_stream
 from motia_actors.steps.report import Report
 from motia_actors.steps.schedule import Schedule
 from motia_actors.web.chunks import Chunks
-from motia_actors.web.heads import HeadReader, frozen, status_of
+from motia_actors.web.heads import HeadReader, status_of
 from motia_actors.web.patterns import compile_pattern
 from tests.live.rig import Rig, settled
 
-CFG = frozen(Config())
+CFG = Config()
 NOON_S = 1_750_000_000.0
 GUNICORNS = "gunicorn."
 

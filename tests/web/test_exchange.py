@@ -9,7 +9,7 @@ from typing import Any
 from gunicorn.config import Config
 
 from motia_actors.web.exchange import PIECE_BYTES, Exchange
-from motia_actors.web.heads import HeadReader, frozen
+from motia_actors.web.heads import HeadReader
 
 
 class Desk:
@@ -47,7 +47,7 @@ def test_a_long_answer_is_one_piece_where_nobody_else_can_lead() -> None:
         return [body[:PIECE_BYTES], body[PIECE_BYTES:]]
 
     desk: Any = Desk(app)
-    head = HeadReader(frozen(Config()), None).read(bytearray(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+    head = HeadReader(Config(), None).read(bytearray(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
     assert head is not None
     exchange = Exchange(desk, desk, head, {})
 

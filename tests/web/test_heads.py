@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motia_actors.web.chunks import Chunks
-from motia_actors.web.heads import HeadReader, frozen, status_of
+from motia_actors.web.heads import HeadReader, status_of
 
-CFG = frozen(Config())
+CFG = Config()
 HEAD = b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 BODY = b"3\r\nabc\r\n5;a=b\r\ndefgh\r\n0\r\nX-Trailer: 1\r\n\r\n"
 NEXT = b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n"
