@@ -99,6 +99,8 @@ class CallEffects(StateEffects, Effects):
             raise UsageError(
                 f"emit got {briefly(event)}; write emit({{'topic': 'order.created', 'data': …}})"
             )
+        if topic.__class__ is not str:
+            topic = str.__str__(topic)  # Its text: what a class of its own prints may be another.
         step, world = self._step, self._world
         now_s = world.clock.now_s()
         group, how = None, _AT_ONCE

@@ -49,6 +49,23 @@ def test_an_emit_reaches_the_queue_with_trace_flows_and_group() -> None:
     assert delivery.event.group_id == "7"
 
 
+def test_a_topic_of_a_class_of_its_own_is_the_text_that_it_holds() -> None:
+    class Topic(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return "another"
+
+    rig = Rig(emits=["order.created"])
+
+    rig.effects().emit({"topic": Topic("order.created"), "data": 1}).result()
+
+    lease = Lease(step="steps/charge_step.py", count_max=9, visibility_s=9.0)
+    (delivery,) = rig.store.write(lease)
+    assert delivery.event.topic == "order.created"
+    assert type(delivery.event.topic) is str
+
+
 def test_only_what_a_delivery_sets_off_may_use_the_reserve_of_a_full_store() -> None:
     rig = Rig(emits=["order.created"])
     rig.effects().emit({"topic": "order.created", "data": 1}).result()

@@ -40,7 +40,9 @@ class Held:
     @property
     def count(self) -> int:
         """How many are held, or on their way."""
-        return len(self.holds) + len(self._reserved)
+        # In this order: what comes into our hands between the two looks counts twice, not never.
+        reserved = len(self._reserved)
+        return reserved + len(self.holds)
 
     def reserve(self) -> None:
         """Count one more, which is on its way."""

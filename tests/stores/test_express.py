@@ -118,6 +118,16 @@ def test_what_asks_more_of_the_queue_has_a_row(
     assert (hands.taken, hands.free, rows(store)) == ([], 1000, 1)
 
 
+def test_what_cannot_be_written_keeps_no_run(store: Store, hands: Hands) -> None:
+    class Topic(str):
+        __slots__ = ()
+
+    with pytest.raises(TypeError):
+        store.commit([EventPut(event=an_event(topic=Topic("t")), targets=(CHARGE, CHARGE))])
+
+    assert (hands.taken, hands.free) == ([], 1000)
+
+
 def test_what_does_not_end_at_once_becomes_a_row_like_any_other(store: Store, hands: Hands) -> None:
     put(store, "retried", "released", "buried", "extended")
     retried, released, buried, extended = hands.taken

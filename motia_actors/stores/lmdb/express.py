@@ -112,6 +112,9 @@ class Express:
         except UnicodeEncodeError:  # Half a surrogate pair, which rows can hold.
             _give_up(taker, steps)
             return None
+        except BaseException:
+            _give_up(taker, steps)
+            raise
         return Offer(put, record, deliveries_of(put), taker)
 
     def keep(self, batches: list[Batch], ends: list[End]) -> tuple[list[Batch], list[Delivery]]:
