@@ -54,7 +54,7 @@ class JoinedResponse(Response):  # type: ignore[misc]  # gunicorn has no types
         if self.status is None and self.req.method != "HEAD":
             code = code_of(status)
             lines, length = lines_of(headers)
-            if length is not None and code >= 200 and code not in (204, 304):
+            if length is not None and length >= 0 and code >= 200 and code not in (204, 304):
                 self.status, self.status_code, self.headers = status, code, headers
                 self.response_length, self._usual = length, (status, lines)
                 return self.write
@@ -84,5 +84,5 @@ class JoinedResponse(Response):  # type: ignore[misc]  # gunicorn has no types
     def _send_with(self, status: str, lines: str, data: bytes) -> None:
         lines = connection_line(closes=self.should_close()) + lines
         head = head_of(self.req.version, status, lines)
+        self.headers_sent = True  # First: what is cut off in the middle has no second head.
         self.sock.sendall(head + data)
-        self.headers_sent = True
