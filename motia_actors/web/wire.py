@@ -78,7 +78,8 @@ def lines_of(headers: Sequence[tuple[str, str]]) -> tuple[str, int | None]:
     length: int | None = None
     for at in at_lengths:
         length = int(values[at])
-    return shape % values, length
+    # The texts that were looked at: what a class of its own prints may be another.
+    return shape % tuple(map(str.__str__, values)), length
 
 
 class _Dates:

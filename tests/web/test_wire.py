@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from motia_actors.web import wire
 from motia_actors.web.joined import JoinedResponse
-from motia_actors.web.wire import Answer
+from motia_actors.web.wire import Answer, lines_of
 
 CFG = SimpleNamespace(sendfile=False, is_ssl=False)
 DATE = "Thu, 26 Nov 2026 12:00:00 GMT"
@@ -137,3 +137,13 @@ def test_an_answer_that_has_not_begun_may_become_an_error(*, is_joined: bool) ->
         answer.start_response("200 OK", [], failure)
     with pytest.raises(AssertionError):
         answer.start_response("200 OK", [])
+
+
+def test_a_value_of_a_class_of_its_own_is_the_text_that_was_looked_at() -> None:
+    class Value(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return "a=1\r\nX-Injected: 1"
+
+    assert lines_of([("set-cookie", Value("a=1"))]) == ("set-cookie: a=1\r\n", None)
