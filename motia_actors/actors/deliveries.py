@@ -102,9 +102,9 @@ class Deliveries:
             trace=child_of(trace) if trace.is_sampled else trace,
             parent=trace.span_id,
         )
-        hold = Hold(port, delivery, trace=trace)
-        hold.taken_s = self._clock.monotonic_s()
-        hold.renew_s = hold.taken_s + (renew_s or _renew_after_s(port))
+        taken_s = self._clock.monotonic_s()
+        renew_s = taken_s + (renew_s or _renew_after_s(port))
+        hold = Hold(port, delivery, trace=trace, taken_s=taken_s, renew_s=renew_s)
         answered = partial(self._answered, hold)
         work = hold.work = Work(call, limit_s=port.limit_s, answered=answered)
         port.held.holds.add(hold)

@@ -19,10 +19,13 @@ class Hold:
     __slots__ = ("delivery", "port", "renew_s", "renewal", "taken_s", "trace", "work")
 
     work: Work
+    """Set as soon as it is made: its answer is for this hold."""
 
-    def __init__(self, port: Port, delivery: Delivery, *, trace: Trace) -> None:
+    def __init__(
+        self, port: Port, delivery: Delivery, *, trace: Trace, taken_s: float, renew_s: float
+    ) -> None:
         self.port, self.delivery, self.trace = port, delivery, trace
-        self.taken_s = self.renew_s = 0.0
+        self.taken_s, self.renew_s = taken_s, renew_s
         """By the clock that never goes back."""
         self.renewal: Promise[None] | None = None
         """On its way to the disk; the delivery must not be ended before it is known."""

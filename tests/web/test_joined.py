@@ -53,6 +53,35 @@ def test_what_follows_the_first_piece_is_written_as_it_comes() -> None:
     assert second == b"de"
 
 
+def test_of_a_body_shorter_than_nothing_no_byte_is_sent() -> None:
+    sent = b"".join(answered([b"hello"], ("content-length", "-2")))
+
+    assert sent.endswith(b"x-a: b\r\n\r\n")
+
+
+def test_a_head_that_was_cut_off_is_not_sent_again() -> None:
+    class Cut(Writes):
+        def sendall(self, data: bytes) -> None:
+            super().sendall(data)
+            raise SystemExit
+
+    head = SimpleNamespace(method="GET", version=(1, 1), should_close=lambda: False)
+    sent = Cut()
+    response = Response(head, sent, CFG)
+
+    def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("content-length", "3")])
+        return [b"abc"]
+
+    (piece,) = joining(app)({}, response.start_response)
+
+    with pytest.raises(SystemExit):
+        response.write(piece)
+
+    assert response.headers_sent
+    assert len(sent.made) == 1
+
+
 def test_no_more_is_sent_than_was_declared() -> None:
     (only,) = answered([b"abcdef", b"g"], ("content-length", "3"))
 
